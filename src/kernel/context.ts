@@ -1,0 +1,46 @@
+import type { Clock } from './clock.ts'
+import type { DelegationId, PrincipalId, TenantId, Txn } from './ids.ts'
+
+export type PrincipalKind = 'User' | 'Service' | 'Agent' | 'Device'
+
+export interface PrincipalRef {
+  readonly kind: PrincipalKind
+  readonly id: PrincipalId
+}
+
+/** How the caller of this request proved who it is. `at` in milliseconds since the epoch. */
+export interface Authentication {
+  readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key'
+  readonly at: number
+}
+
+/**
+ * Who is calling, as it was verified at the edge.
+ * `chain` goes from the subject (on whose behalf) to the actor that made this request; it is never empty.
+ */
+export interface Caller {
+  readonly chain: readonly [PrincipalRef, ...PrincipalRef[]]
+  readonly delegation: DelegationId | undefined
+  readonly authentication: Authentication
+  /** What the credential allows at most; `undefined` means that it does not narrow. */
+  readonly scope: ReadonlySet<string> | undefined
+  /** `jti` of the access token, or the id of the gateway key. */
+  readonly credential: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** The last link of the chain: who made this request. */
+export function actorOf(caller: Caller): PrincipalRef {
+  return caller.chain[caller.chain.length - 1] ?? caller.chain[0]
+}
+
+/** What every function below the edge gets first. Created once for a request, never changed. */
+export interface Context {
+  readonly tenant: TenantId
+  readonly txn: Txn
+  /** W3C trace id (32 hex digits), the caller's own where it sent one. */
+  readonly trace: string
+  readonly clock: Clock
+  readonly caller: Caller
+}

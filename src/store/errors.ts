@@ -1,0 +1,12 @@
+import { SallyportError } from '../kernel/index.ts'
+
+export type StoreErrorCode =
+  | 'data_in_use'
+  | 'data_unreadable'
+  | 'data_corrupt'
+  | 'data_too_new'
+  | 'tenant_unknown'
+  | 'nested_transaction'
+  | 'store_unavailable'
+
+export class StoreError extends SallyportError<StoreErrorCode> {}

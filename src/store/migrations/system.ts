@@ -1,0 +1,5 @@
+import type { Migration } from '../migrate.ts'
+
+export const systemMigrations: readonly Migration[] = [
+  'CREATE TABLE tenants (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT',
+]

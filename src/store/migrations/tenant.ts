@@ -1,0 +1,121 @@
+import type { Migration } from '../migrate.ts'
+
+export const tenantMigrations: readonly Migration[] = [
+  `
+  CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    public_jwk TEXT,
+    sealed BLOB NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'retired')),
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE principals (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('User', 'Service', 'Agent', 'Device')),
+    name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
+    sponsor TEXT REFERENCES principals (id),
+    agent_type TEXT,
+    attributes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    -- an agent always has a human who answers for it
+    CHECK (kind <> 'Agent' OR sponsor IS NOT NULL)
+  ) STRICT;
+  CREATE TABLE groups (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+  CREATE TABLE group_members (
+    group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+    principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    PRIMARY KEY (group_id, principal_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE roles (id TEXT PRIMARY KEY, title TEXT NOT NULL) STRICT;
+  CREATE TABLE role_assignments (
+    role_id TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+    assignee_kind TEXT NOT NULL CHECK (assignee_kind IN ('principal', 'group')),
+    assignee_id TEXT NOT NULL,
+    PRIMARY KEY (role_id, assignee_kind, assignee_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE credentials (
+    id TEXT PRIMARY KEY,
+    principal_id TEXT NOT NULL REFERENCES principals (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('jwk', 'client_secret', 'gateway_key')),
+    public_jwk TEXT,
+    secret_hash TEXT,
+    scope TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX credentials_by_gateway_key ON credentials (secret_hash) WHERE kind = 'gateway_key';
+  CREATE INDEX credentials_by_principal ON credentials (principal_id);
+
+  CREATE TABLE delegations (
+    id TEXT PRIMARY KEY,
+    txn TEXT NOT NULL,
+    parent TEXT REFERENCES delegations (id),
+    chain TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+  ) STRICT;
+  CREATE INDEX delegations_by_txn ON delegations (txn);
+  CREATE TABLE oidc_payloads (
+    model TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    grant_id TEXT,
+    user_code TEXT,
+    uid TEXT,
+    consumed_at INTEGER,
+    expires_at INTEGER,
+    PRIMARY KEY (model, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX oidc_payloads_by_grant ON oidc_payloads (grant_id) WHERE grant_id IS NOT NULL;
+  CREATE INDEX oidc_payloads_by_user_code ON oidc_payloads (user_code) WHERE user_code IS NOT NULL;
+  CREATE INDEX oidc_payloads_by_uid ON oidc_payloads (uid) WHERE uid IS NOT NULL;
+  CREATE INDEX oidc_payloads_by_expiry ON oidc_payloads (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE used_assertions (
+    issuer TEXT NOT NULL,
+    jti TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX used_assertions_by_expiry ON used_assertions (expires_at);
+  CREATE TABLE revoked_tokens (jti TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE policy_sets (layer TEXT PRIMARY KEY, source TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE upstreams (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('openai', 'anthropic', 'mcp')),
+    url TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    sealed_credential BLOB
+  ) STRICT;
+  CREATE TABLE models (
+    id TEXT PRIMARY KEY,
+    upstream_id TEXT NOT NULL REFERENCES upstreams (id) ON DELETE CASCADE,
+    upstream_model TEXT NOT NULL,
+    attributes TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE tools (
+    server TEXT NOT NULL REFERENCES upstreams (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    definition TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('accepted', 'quarantined')),
+    accepted_digest TEXT,
+    accepted_definition TEXT,
+    settings TEXT NOT NULL,
+    decided_by TEXT,
+    seen_at INTEGER NOT NULL,
+    decided_at INTEGER,
+    PRIMARY KEY (server, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
+]

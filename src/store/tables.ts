@@ -1,0 +1,105 @@
+// Times are milliseconds since the epoch. JSON columns hold text written by the room that owns the table.
+
+/** `data/system.db` */
+export interface SystemTables {
+  tenants: { id: string; created_at: number }
+}
+
+/** `data/tenants/NAME.db`: one file a tenant, so no table names the tenant. */
+export interface TenantTables {
+  // keys
+  keys: {
+    id: string
+    purpose: string
+    algorithm: string
+    /** public JWK, or null for a secret key */
+    public_jwk: string | null
+    sealed: Uint8Array
+    status: 'active' | 'retired'
+    created_at: number
+  }
+  // identity
+  principals: {
+    id: string
+    kind: 'User' | 'Service' | 'Agent' | 'Device'
+    name: string
+    status: 'active' | 'suspended'
+    sponsor: string | null
+    agent_type: string | null
+    attributes: string
+    created_at: number
+    updated_at: number
+  }
+  groups: { id: string; name: string }
+  group_members: { group_id: string; principal_id: string }
+  roles: { id: string; title: string }
+  role_assignments: { role_id: string; assignee_kind: 'principal' | 'group'; assignee_id: string }
+  credentials: {
+    id: string
+    principal_id: string
+    kind: 'jwk' | 'client_secret' | 'gateway_key'
+    /** public JWK for `jwk`, else null */
+    public_jwk: string | null
+    /** SHA-256 of the secret for `gateway_key`, a scrypt string for `client_secret`, else null */
+    secret_hash: string | null
+    /** JSON array of scopes, or null where the credential does not narrow */
+    scope: string | null
+    created_at: number
+    expires_at: number | null
+    revoked_at: number | null
+  }
+  // oauth
+  delegations: {
+    id: string
+    txn: string
+    parent: string | null
+    /** JSON array of principal references, subject first */
+    chain: string
+    /** JSON array of scopes */
+    scope: string
+    audience: string
+    created_at: number
+    expires_at: number
+    revoked_at: number | null
+  }
+  oidc_payloads: {
+    model: string
+    id: string
+    payload: string
+    grant_id: string | null
+    user_code: string | null
+    uid: string | null
+    consumed_at: number | null
+    expires_at: number | null
+  }
+  used_assertions: { issuer: string; jti: string; expires_at: number }
+  revoked_tokens: { jti: string; expires_at: number }
+  // access
+  policy_sets: { layer: string; source: string; updated_at: number }
+  // gateway
+  upstreams: {
+    id: string
+    kind: 'openai' | 'anthropic' | 'mcp'
+    url: string
+    /** JSON, shape owned by gateway/catalog */
+    settings: string
+    sealed_credential: Uint8Array | null
+  }
+  models: { id: string; upstream_id: string; upstream_model: string; attributes: string }
+  tools: {
+    server: string
+    name: string
+    /** digest of the definition that is in force */
+    digest: string
+    definition: string
+    status: 'accepted' | 'quarantined'
+    /** the accepted definition while a changed one waits, else null */
+    accepted_digest: string | null
+    accepted_definition: string | null
+    /** JSON, shape owned by gateway/catalog */
+    settings: string
+    decided_by: string | null
+    seen_at: number
+    decided_at: number | null
+  }
+}
