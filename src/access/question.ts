@@ -1,0 +1,56 @@
+import type { EntityJson } from '../cedar/index.ts'
+import type { Json } from '../kernel/index.ts'
+
+/** A Cedar entity: `type` without quotes, `id` as it is. */
+export interface EntityRef {
+  readonly type: string
+  readonly id: string
+}
+
+/** What is asked of the decision point. Who asks comes with the `Context`. */
+export interface Question {
+  /** `noun:verb`, as in foundation/schema.cedarschema. */
+  readonly action: string
+  readonly resource: EntityRef
+  /** For calls: the arguments and where each of them came from. */
+  readonly call?: CallFacts | 'unknown'
+  /** Further facts that the action's context declares. */
+  readonly facts?: { readonly [name: string]: Json }
+  /** Entities that exist for this question only (a tool that no catalogue knows). */
+  readonly entities?: readonly EntityJson[]
+}
+
+export interface CallFacts {
+  /** Leaf values as text, by JSON pointer. */
+  readonly arguments: Readonly<Record<string, string>>
+  /** JSON pointers by where the value was first seen. */
+  readonly origin: Readonly<Record<'user' | 'system' | 'trusted' | 'untrusted' | 'model', readonly string[]>>
+}
+
+/** A policy that decided, for which principal of the chain. */
+export interface Reason {
+  readonly policy: string
+  readonly principal: EntityRef
+  readonly title?: string
+  readonly why?: string
+}
+
+/** A policy that could not be evaluated. */
+export interface PolicyFault {
+  readonly policy: string
+  readonly principal: EntityRef
+  readonly message: string
+}
+
+export interface Decision {
+  readonly decision: 'allow' | 'deny'
+  /** On an allow every permit that applied; on a deny every forbid, or nothing when no policy permits. */
+  readonly reasons: readonly Reason[]
+  readonly errors: readonly PolicyFault[]
+  /** Names the exact set of policies and the schema that decided. */
+  readonly revision: string
+  /** What would help, on a denial, in words for the caller. */
+  readonly remedy?: string
+  /** The facts that were decided on. */
+  readonly facts: { readonly [name: string]: Json }
+}

@@ -1,0 +1,94 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { errorText } from '../kernel/index.ts'
+import { ServerError } from './errors.ts'
+
+const port = z.number().int().min(0).max(65_535)
+
+const configSchema = z.strictObject({
+  /** Where the server listens. Anything but a loopback address is refused while the demo is on. */
+  host: z.string().min(1).default('127.0.0.1'),
+  /** 0 takes a free port. */
+  port: port.default(8420),
+  /** How clients reach it; default `http://localhost:PORT`. Every URL that Sallyport issues begins with it. */
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+  /** The data directory. */
+  data: z.string().min(1).default('data'),
+  /** Bytes of a request body, at most. */
+  maxBody: z.number().int().min(1024).max(1_073_741_824).default(10_485_760),
+  log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
+  demo: z
+    .strictObject({
+      /** `auto`: when the data directory is empty, or was begun as a demo. */
+      enabled: z.union([z.boolean(), z.literal('auto')]).default('auto'),
+    })
+    .default({ enabled: 'auto' }),
+})
+
+export type Config = Readonly<z.infer<typeof configSchema>>
+
+/** What stands above the file: flags of the command line, then variables of the environment. */
+export type ConfigOverrides = { readonly [key in 'host' | 'port' | 'publicUrl' | 'data' | 'log']?: string | undefined }
+
+/**
+ * Reads the configuration: `file` (YAML; absent is fine unless it was asked for by name), overridden by environment
+ * variables `SALLYPORT_HOST`, `_PORT`, `_PUBLIC_URL`, `_DATA`, `_LOG`, overridden by `flags`.
+ * Throws `config_invalid` with one sentence that names the key.
+ */
+export function loadConfig(options: {
+  readonly file: string | undefined
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly flags: ConfigOverrides
+}): Config {
+  const { environment } = options
+  const merged: Record<string, unknown> = { ...readConfigFile(options.file) }
+  const variables: ConfigOverrides = {
+    host: environment.SALLYPORT_HOST,
+    port: environment.SALLYPORT_PORT,
+    publicUrl: environment.SALLYPORT_PUBLIC_URL,
+    data: environment.SALLYPORT_DATA,
+    log: environment.SALLYPORT_LOG,
+  }
+  for (const source of [variables, options.flags]) {
+    for (const [key, value] of Object.entries(source)) {
+      if (value !== undefined) merged[key] = key === 'port' ? Number(value) : value
+    }
+  }
+  const parsed = configSchema.safeParse(merged)
+  if (parsed.success) return parsed.data
+  const problem = parsed.error.issues[0]
+  const where = problem?.path.join('.') ?? ''
+  const unknown = problem?.code === 'unrecognized_keys' ? problem.keys.join('`, `') : undefined
+  throw new ServerError(
+    'config_invalid',
+    unknown === undefined
+      ? `configuration key \`${where}\` is wrong: ${problem?.message.toLowerCase() ?? 'invalid'}`
+      : `configuration key \`${[...(problem?.path ?? []), unknown].join('.')}\` does not exist`,
+  )
+}
+
+function readConfigFile(file: string | undefined): Record<string, unknown> {
+  const path = file ?? 'sallyport.yaml'
+  if (!existsSync(path)) {
+    if (file === undefined) return {}
+    throw new ServerError('config_invalid', `configuration file \`${path}\` does not exist`)
+  }
+  try {
+    const value: unknown = parse(readFileSync(path, 'utf8')) ?? {}
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+  } catch (error) {
+    throw new ServerError('config_invalid', `configuration file \`${path}\` is not YAML: ${errorText(error)}`)
+  }
+  throw new ServerError('config_invalid', `configuration file \`${path}\` must hold keys and values`)
+}
+
+/** Whether only this machine can reach a server that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true
+  return isIP(host) === 4 && host.startsWith('127.')
+}
