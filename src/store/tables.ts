@@ -17,6 +17,7 @@ export interface TenantTables {
     sealed: Uint8Array
     status: 'active' | 'retired'
     created_at: number
+    retired_at: number | null
   }
   // identity
   principals: {

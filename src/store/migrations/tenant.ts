@@ -9,8 +9,11 @@ export const tenantMigrations: readonly Migration[] = [
     public_jwk TEXT,
     sealed BLOB NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'retired')),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    retired_at INTEGER
   ) STRICT;
+  -- of each purpose one key is in use
+  CREATE UNIQUE INDEX keys_in_use ON keys (purpose) WHERE status = 'active';
 
   CREATE TABLE principals (
     id TEXT PRIMARY KEY,
