@@ -27,7 +27,6 @@ export interface TenantTables {
     status: 'active' | 'suspended'
     sponsor: string | null
     agent_type: string | null
-    attributes: string
     created_at: number
     updated_at: number
   }

@@ -22,7 +22,6 @@ export const tenantMigrations: readonly Migration[] = [
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     sponsor TEXT REFERENCES principals (id),
     agent_type TEXT,
-    attributes TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     -- an agent always has a human who answers for it

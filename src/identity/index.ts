@@ -1,0 +1,8 @@
+export type { Change, Changes } from './apply-manifest.ts'
+export { type Directory, openDirectory } from './directory.ts'
+export type { DirectoryEntity } from './entities.ts'
+export { IdentityError, type IdentityErrorCode } from './errors.ts'
+export { identitySections, type Manifest, parseManifest } from './manifest.ts'
+export { manifestError, parseSections, type SectionSchemas, type Sections } from './manifest-sections.ts'
+export type { GatewayKey, Group, Principal, PrincipalStatus, Role } from './principal.ts'
+export { type PublicJwk, parsePublicJwk, type RegisteredKey } from './public-jwk.ts'

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { parsePrincipalId } from '../kernel/index.ts'
+import { parseSections, type Sections } from './manifest-sections.ts'
+import { parsePublicJwk } from './public-jwk.ts'
+
+const NAME_RULE = 'must be 1 to 128 letters, digits, `.`, `_`, `@` or `-`, first and last a letter or digit'
+const id = z.string().refine((text) => parsePrincipalId(text) !== undefined, NAME_RULE)
+const title = z.string().min(1).max(200)
+const ids = z.array(id).refine((list) => new Set(list).size === list.length, 'must not name anything twice')
+
+const publicKey = z.unknown().transform((value, ctx) => {
+  const parsed = parsePublicJwk(value)
+  if (!('problem' in parsed)) return parsed
+  ctx.addIssue({ code: 'custom', message: parsed.problem })
+  return z.NEVER
+})
+
+const principal = { name: title.optional(), roles: ids.optional(), keys: z.array(publicKey).max(10).optional() }
+const user = z.strictObject(principal)
+const service = z.strictObject(principal)
+const agent = z.strictObject({
+  ...principal,
+  sponsor: z.string({ error: 'an agent needs a sponsor, the id of a user' }).pipe(id),
+  type: id.optional(),
+})
+const group = z.strictObject({ name: title.optional(), members: ids.optional(), roles: ids.optional() })
+const role = z.strictObject({ title: title.optional() })
+
+/**
+ * The sections of a manifest that the directory takes; each is a map by id. A field that is left out stays as it is
+ * in the directory; a list that is given is the whole list.
+ */
+export const identitySections = {
+  users: z.record(id, user),
+  services: z.record(id, service),
+  agents: z.record(id, agent),
+  groups: z.record(id, group),
+  roles: z.record(id, role),
+}
+
+export type Manifest = Sections<typeof identitySections>
+export type PrincipalEntry = z.output<typeof user> & Partial<z.output<typeof agent>>
+
+/** Reads a manifest that holds nothing but sections of the directory. Throws `manifest_invalid`. */
+export function parseManifest(text: string, file: string): Manifest {
+  return parseSections(text, file, identitySections)
+}
