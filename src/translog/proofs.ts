@@ -84,8 +84,8 @@ export function isConsistent(
   root2: Uint8Array,
 ): boolean {
   if (!isIndex(size1) || !isIndex(size2) || size1 > size2 || !areHashes(proof)) return false
-  if (size1 === size2) return proof.length === 0 && equalHashes(root1, root2)
   if (size1 === 0) return false
+  if (size1 === size2) return proof.length === 0 && equalHashes(root1, root2)
   let fn = size1 - 1
   let sn = size2 - 1
   while (fn % 2 === 1) {
