@@ -16,6 +16,10 @@ export interface KeyRing {
   rotateSigning(): Promise<SigningKey>
   /** The key that signs the checkpoints of the tenant's log. It is never rotated: it is the log's identity. */
   logSigner(): LogSigner
+  /** The post-quantum key (ML-DSA-44) that signs them a second time. */
+  logQuantumSigner(): Pick<LogSigner, 'privateKey' | 'publicKey'>
+  /** The AES-256 key that wraps the keys of record bodies. */
+  logSealing(): KeyObject
   /** Seals under the tenant's data key; `associated` says what it is for and is needed again to open it. */
   seal(plaintext: Uint8Array, associated: string): Uint8Array
   /** Throws `KeyError('seal_broken')`. */
@@ -56,7 +60,8 @@ export async function openKeyRing(
 ): Promise<KeyRing> {
   const vault = vaultOf(master, tenant)
   const stored = await store.write(async (q) => {
-    for (const purpose of ['signing', 'log', 'data'] as const) await ensureKey(q, purpose, vault, clock.now())
+    for (const purpose of ['signing', 'log', 'log-quantum', 'log-bodies', 'data'] as const)
+      await ensureKey(q, purpose, vault, clock.now())
     return q.selectFrom('keys').selectAll().orderBy('created_at', 'desc').execute()
   })
   const opened = stored.map((row) => ({ ...row, secret: vault.open(row) }))
@@ -68,6 +73,8 @@ export async function openKeyRing(
       retiredAt: key.status === 'active' ? undefined : (key.retired_at ?? 0),
     }))
   const logKey = logSignerOf(required(opened, 'log').secret)
+  const quantumKey = keyPairOf(required(opened, 'log-quantum').secret)
+  const bodies = createSecretKey(required(opened, 'log-bodies').secret)
   const data = sealerWith(createSecretKey(required(opened, 'data').secret))
   for (const { secret } of opened) secret.fill(0)
 
@@ -106,6 +113,8 @@ export async function openKeyRing(
       return key
     },
     logSigner: () => logKey,
+    logQuantumSigner: () => quantumKey,
+    logSealing: () => bodies,
     seal: data.seal,
     open: data.open,
   }
@@ -178,16 +187,19 @@ async function insertKey(
 }
 
 function signingKeyOf(kid: string, pkcs8: Buffer): SigningKey {
-  const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-  const publicKey = createPublicKey(privateKey)
+  const { privateKey, publicKey } = keyPairOf(pkcs8)
   const { kty, crv, x, y } = publicKey.export({ format: 'jwk' })
   if (kty === undefined || crv === undefined || x === undefined || y === undefined) throw missing('signing')
   return { kid, alg: 'ES256', privateKey, publicKey, publicJwk: { kty, crv, x, y, kid, alg: 'ES256', use: 'sig' } }
 }
 
-function logSignerOf(pkcs8: Buffer): LogSigner {
+function keyPairOf(pkcs8: Buffer): Pick<LogSigner, 'privateKey' | 'publicKey'> {
   const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-  const publicKey = createPublicKey(privateKey)
+  return { privateKey, publicKey: createPublicKey(privateKey) }
+}
+
+function logSignerOf(pkcs8: Buffer): LogSigner {
+  const { privateKey, publicKey } = keyPairOf(pkcs8)
   const publicKeyBytes = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
   return { privateKey, publicKey, publicKeyBytes }
 }
