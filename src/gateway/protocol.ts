@@ -1,0 +1,210 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Decision, Question } from '../access/index.ts'
+import type { Context, Json, SallyportError, Txn } from '../kernel/index.ts'
+import type { Upstream } from './catalog/index.ts'
+import type { GatewayPorts } from './ports.ts'
+
+/**
+ * What a kind of upstream knows that the pipeline does not: how its clients present a credential, what a request asks
+ * for, how answers and errors look. `Target` is what `resolve` found; `Kept` is what `inspectRequest` keeps for
+ * `respond`. Whatever these functions throw as a `SallyportError` refuses the request: it is recorded and answered with
+ * `failed`.
+ */
+export interface Protocol<Target = unknown, Kept = unknown> {
+  /** The secret or token that the client sent, wherever its protocol puts it. */
+  credentialOf(headers: IncomingHttpHeaders): string | undefined
+  /** Which upstream and which resource are meant. Throws `GatewayError` for what does not exist or is not understood. */
+  resolve(ctx: Context, request: GatewayRequest, ports: GatewayPorts): Target | Promise<Target>
+  inspectRequest(
+    ctx: Context,
+    target: Target,
+    request: GatewayRequest,
+    ports: GatewayPorts,
+  ): Inspection<Kept> | Promise<Inspection<Kept>>
+  /**
+   * Inspects the upstream's answer while it goes to the client. It starts and ends the sink itself. Rejects with what
+   * `answer` rejects with; the pipeline then tells the client and records it.
+   */
+  respond(exchange: Exchange<Target, Kept>, answer: UpstreamAnswer, sink: Sink): Promise<Outcome>
+  /** A denial in the client's own protocol. */
+  denied(denial: Denial<Target, Kept>): HttpAnswer
+  /** An error in the client's own protocol, before anything was answered. */
+  failed(failure: Failure<Target>): HttpAnswer
+  /** The same for an event stream that has already begun: the text of its last event. */
+  failedInStream(failure: Failure<Target>): string
+}
+
+/** A request below its mount point, its body read and within the limit. */
+export interface GatewayRequest {
+  readonly method: string
+  /** What follows `/t/TENANT/gw/PROTOCOL`, as it was sent: with a slash first, percent-encoded, without the query. */
+  readonly path: string
+  /** With its `?`, or empty. */
+  readonly query: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+/** What a request asks for, before anything is decided. */
+export interface Inspection<Kept = unknown> {
+  /** One record holds the answers to all of them. */
+  readonly questions: readonly [Question, ...Question[]]
+  /** For the decision record, beside the decisions: digests, counts, the method. Never arguments or text. */
+  readonly detail?: { readonly [name: string]: Json }
+  readonly kept: Kept
+  /** What is done when the questions are answered, in their order. `allOf` is the usual one. */
+  proceed(decisions: readonly Decision[]): Plan
+}
+
+export type Plan =
+  | { readonly kind: 'forward'; readonly request: UpstreamRequest }
+  /** Sallyport answers by itself: a listing from the catalogue, a batch of which nothing is left to forward. */
+  | { readonly kind: 'answer'; readonly answer: (reference: Reference) => HttpAnswer }
+  /** The request as a whole is denied, because of `decision`. */
+  | { readonly kind: 'deny'; readonly decision: Decision; readonly question: Question }
+  /** Denied, but the caller may not know that the resource exists: recorded as a denial, answered as `error`. */
+  | { readonly kind: 'hide'; readonly decision: Decision; readonly error: SallyportError }
+
+/** One denial denies the request; otherwise it is forwarded. */
+export function allOf(questions: readonly Question[], decisions: readonly Decision[], request: UpstreamRequest): Plan {
+  for (const [index, question] of questions.entries()) {
+    const decision = decisions[index]
+    // INVARIANT: a question without an answer would be a defect of the pipeline; it is thrown, not passed.
+    if (decision === undefined) throw new TypeError('a question was not decided')
+    if (decision.decision === 'deny') return { kind: 'deny', decision, question }
+  }
+  return { kind: 'forward', request }
+}
+
+export interface UpstreamRequest {
+  readonly upstream: Upstream
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Appended to the upstream's URL; begins with a slash, may carry a query; empty for the URL itself. */
+  readonly path: string
+  /** Everything that goes up, except for the upstream's credential, which is added last. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | string
+  /** Milliseconds without a byte after which it is given up; 0 waits for ever. The upstream's own where it is absent. */
+  readonly idleTimeout?: number
+}
+
+/** The head of an upstream's answer, and its body to be read once. */
+export interface UpstreamAnswer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /**
+   * Hands over the body piece by piece. While a returned promise is pending the upstream is paused; what `onChunk`
+   * throws cancels the upstream and comes out here. Rejects with `GatewayError`: `client_gone`, `cut`,
+   * `upstream_broken` (it broke off), `upstream_timeout`.
+   */
+  each(onChunk: (chunk: Buffer) => void | Promise<void>): Promise<void>
+  /** The whole body. Rejects like `each`, and with `upstream_broken` beyond `limit` bytes. */
+  whole(limit: number): Promise<Buffer>
+  /** Reads no further and lets the upstream go. */
+  discard(): void
+}
+
+/** The way back to the client. */
+export interface Sink {
+  readonly started: boolean
+  /** Sends status and headers; those that Sallyport puts on every answer are added. */
+  start(status: number, headers: Readonly<Record<string, string>>): void
+  /** `undefined`: go on. A promise: the client is slow, wait for it (it resolves too when the client has gone). */
+  write(chunk: Uint8Array | string): Promise<void> | undefined
+  end(chunk?: Uint8Array | string): void
+  /** Breaks off, so that the client sees that something is missing. */
+  destroy(): void
+  /** `listener` runs once, when the client hangs up before the end. */
+  onGone(listener: () => void): void
+}
+
+/** What a client gets from Sallyport itself. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** How a caller, an operator and an auditor find a request again. `record` is absent where nothing was recorded. */
+export interface Reference {
+  readonly txn: Txn | undefined
+  readonly record: number | undefined
+}
+
+/** A denial for the client. Policy ids, titles and the remedy may be shown; facts may not. */
+export interface Denial<Target = unknown, Kept = unknown> extends Reference {
+  readonly question: Question
+  readonly decision: Decision
+  readonly target: Target
+  readonly kept: Kept
+}
+
+/** An error for the client. */
+export interface Failure<Target = unknown> extends Reference {
+  readonly error: SallyportError
+  /** The HTTP status it has. */
+  readonly status: number
+  readonly path: string
+  /** Of the tenant; see `GatewayPorts`. */
+  readonly publicUrl: string
+  /** Absent where the request did not get as far. */
+  readonly target: Target | undefined
+}
+
+/** One request between its decision and its end. */
+export interface Exchange<Target = unknown, Kept = unknown> {
+  readonly ctx: Context
+  readonly request: GatewayRequest
+  readonly target: Target
+  readonly kept: Kept
+  /** In the order of the questions. */
+  readonly decisions: readonly Decision[]
+  /** Index of the decision record. */
+  readonly record: number
+  readonly ports: GatewayPorts
+  /**
+   * Decides what only the answer shows (tool calls of a model, requests of a server, a listing) and records it, in one
+   * more decision record. Resolves when that is durable: only then may anything of it reach the client. Rejects when
+   * it cannot be recorded.
+   */
+  decide(questions: readonly Question[], detail?: { readonly [name: string]: Json }): Promise<Ruling>
+}
+
+/** Decisions, in the order of the questions, and the index of the record that holds them. */
+export interface Ruling {
+  readonly decisions: readonly Decision[]
+  readonly record: number
+}
+
+export type OutcomeStatus =
+  /** The client has the whole answer. */
+  | 'ok'
+  /** The upstream answered with an error, which the client has. */
+  | 'upstream_error'
+  /** The upstream did not answer, or broke off. */
+  | 'upstream_failed'
+  | 'upstream_timeout'
+  /** Something in the answer was denied. */
+  | 'denied'
+  /** The client hung up. */
+  | 'cancelled'
+  /** Sallyport broke it off, because somebody in the chain was suspended. */
+  | 'cut'
+  | 'failed'
+
+/** How a forwarded request ended. */
+export interface Outcome {
+  readonly status: OutcomeStatus
+  /** What the client got. */
+  readonly httpStatus?: number
+  readonly usage?: Usage
+  /** For the outcome record: counts, digests of a filtered listing. */
+  readonly detail?: { readonly [name: string]: Json }
+}
+
+/** Tokens, as the upstream counted them. */
+export interface Usage {
+  readonly prompt: number
+  readonly completion: number
+}
