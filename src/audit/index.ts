@@ -1,0 +1,24 @@
+export { AuditError, type AuditErrorCode } from './errors.ts'
+export { type Log, type LogOptions, type LogStatus, openLog } from './log.ts'
+export type { LogKeys, SigningPair } from './log-keys.ts'
+export {
+  type DecidedQuestion,
+  type DecisionBody,
+  type DecisionReason,
+  type DecisionRecord,
+  type ErasedRecord,
+  isKind,
+  type JsonObject,
+  type NewRecord,
+  type OtherRecord,
+  type OutcomeBody,
+  type OutcomeOfDecision,
+  type OutcomeRecord,
+  RECORD_KINDS,
+  type ReadableRecord,
+  type RecordKind,
+  type ResourceRef,
+  type StoredRecord,
+} from './record.ts'
+export type { RecordFilter, SearchPage } from './search.ts'
+export type { RecordListener } from './tail.ts'

@@ -1,0 +1,296 @@
+import { type Stats, statSync } from 'node:fs'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { migrate } from '../store/index.ts'
+import {
+  type FullTile,
+  leafHash,
+  perfectRoot,
+  rangeHashFromTiles,
+  TILE_WIDTH,
+  TreeBuilder,
+  tileWidth,
+} from '../translog/index.ts'
+import { openBody, sealBody } from './body-cipher.ts'
+import { BodyKeys } from './body-keys.ts'
+import { parseBodyText } from './body-text.ts'
+import { AuditError } from './errors.ts'
+import { BODY_SCHEMA, encodeLeaf, parseLeaf } from './leaf.ts'
+import type { LogKeys } from './log-keys.ts'
+import { logMigrations } from './log-tables.ts'
+import { GrowingSegment, SEGMENT_SIZE, SegmentWriter } from './postings.ts'
+import type { NewRecord } from './record.ts'
+import { TermNumbers } from './search-terms.ts'
+import { txnNumber } from './txn-number.ts'
+
+/** A record on its way into the file; `text` is what its commitment covers. */
+export interface PreparedRecord {
+  readonly record: NewRecord
+  readonly text: string
+}
+
+export interface LogFileOptions {
+  readonly path: string
+  readonly origin: string
+  readonly keys: LogKeys
+  readonly openDatabase: (path: string) => DatabaseSync
+}
+
+/** Thrown where nothing was changed yet: the same LogFile can be tried again. Everything else means: open it anew. */
+export class NotBegun extends Error {}
+
+/** Thrown, before anything was changed, where somebody else has written to the file since it was opened. */
+export class Outdated extends Error {}
+
+/**
+ * The log as it stands in one open file, with the right edge of its tree in memory. Every change is one transaction
+ * that is on disk before the method returns. After a method that writes has thrown, memory and file may disagree, and
+ * the object is to be closed (unless it threw `NotBegun`).
+ */
+export class LogFile {
+  readonly db: DatabaseSync
+  readonly keys: BodyKeys
+  readonly terms: TermNumbers
+  readonly #path: string
+  readonly #opened: Stats
+  readonly #origin: { readonly id: number; readonly name: string }
+  readonly #tree: TreeBuilder
+  readonly #segment: GrowingSegment
+  readonly #segmentWriter: SegmentWriter
+  readonly #statements: Statements
+  #dataVersion: unknown
+  #checkpoint: { readonly size: number; readonly note: string } | undefined
+
+  /** Opens the file, and makes it where there is none. Reads only the right edge, whatever the size of the log. */
+  constructor({ path, origin, keys, openDatabase }: LogFileOptions) {
+    this.#path = path
+    this.db = openDatabase(path)
+    try {
+      migrate(this.db, logMigrations, path)
+      this.#opened = statSync(path)
+      this.keys = new BodyKeys(this.db, keys.sealing)
+      this.#statements = prepareStatements(this.db)
+      this.#segmentWriter = new SegmentWriter(this.db)
+      const size = Number(this.db.prepare('SELECT coalesce(max(idx), -1) + 1 AS size FROM records').get()?.size)
+      const known = this.#currentOrigin(origin)
+      const termKey = this.keys.termKey({ create: false })
+      if (known === undefined || termKey === undefined) this.#begin()
+      this.#origin = known ?? { id: this.#startOrigin(origin, size), name: origin }
+      const key = termKey ?? this.keys.termKey({ create: true })
+      if (key === undefined) throw corrupt('the key of its search index cannot be opened')
+      if (known === undefined || termKey === undefined) this.#statements.commit.run()
+      this.terms = new TermNumbers(key)
+      this.#tree = TreeBuilder.restore(size, (level, n, width) => this.#restoreTile(level, n, width))
+      this.#segment = new GrowingSegment(this.terms)
+      this.#restoreSegment(size)
+      this.#checkpoint = this.#newestCheckpoint()
+      this.#dataVersion = this.#statements.dataVersion.get()?.data_version
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  get size(): number {
+    return this.#tree.size
+  }
+
+  get origin(): string {
+    return this.#origin.name
+  }
+
+  /** The segment of the search index that is not in the file yet. */
+  get growingSegment(): GrowingSegment {
+    return this.#segment
+  }
+
+  root(): Uint8Array {
+    return this.#tree.root()
+  }
+
+  /** The root that the log had at an earlier size. */
+  rootAt(size: number): Uint8Array {
+    if (size === this.size) return this.root()
+    const rangeHash = rangeHashFromTiles(this.size, (level, n, width) => this.tile(level, n, width))
+    return size === 0 ? new TreeBuilder().root() : rangeHash(0, size)
+  }
+
+  /** The newest checkpoint of the current origin. */
+  get checkpoint(): { readonly size: number; readonly note: string } | undefined {
+    return this.#checkpoint
+  }
+
+  /** The first `width` hashes of a tile, where the log has that many. */
+  tile(level: number, n: number, width: number): Uint8Array | undefined {
+    const has = tileWidth(level, n, this.size)
+    if (width < 1 || width > has) return undefined
+    if (has < TILE_WIDTH) return this.#tree.partialTile(level, width)
+    const row = this.#statements.tile.get(level, n)
+    return row?.hashes instanceof Uint8Array ? row.hashes.subarray(0, width * 32) : undefined
+  }
+
+  /** Writes the records in their order and returns the index of the first. They are durable when it returns. */
+  append(batch: readonly PreparedRecord[]): number {
+    const first = this.size
+    this.#begin()
+    for (const { record, text } of batch) this.#appendOne(record, text)
+    this.#statements.commit.run()
+    return first
+  }
+
+  /** Signs and stores a checkpoint over everything there is. Of one size there is only ever one. */
+  writeCheckpoint(sign: (checkpoint: { origin: string; size: number; root: Uint8Array }) => string): string {
+    const { size } = this
+    if (this.#checkpoint?.size === size) return this.#checkpoint.note
+    // INVARIANT: what a checkpoint covers is durable; the tree in memory only ever runs ahead of the file in append().
+    const note = sign({ origin: this.#origin.name, size, root: this.root() })
+    this.#begin()
+    this.#statements.insertCheckpoint.run(this.#origin.id, size, note)
+    this.#statements.replaceEdge.run(size, this.#tree.partialTile(0, size % TILE_WIDTH))
+    this.#statements.commit.run()
+    this.#checkpoint = { size, note }
+    return note
+  }
+
+  /** Finds out whether the file can be written, by writing. */
+  probe(): void {
+    this.#begin()
+    const { user_version: version } = this.db.prepare('PRAGMA user_version').get() ?? {}
+    this.db.exec(`PRAGMA user_version = ${Number(version)}`)
+    this.#statements.commit.run()
+  }
+
+  close(): void {
+    if (this.db.isOpen) this.db.close()
+  }
+
+  #begin(): void {
+    this.#checkFile()
+    try {
+      this.#statements.begin.run()
+    } catch (error) {
+      throw new NotBegun('no transaction', { cause: error })
+    }
+    // INVARIANT: the tree in memory is the one in the file. A second writer must not make the log fork.
+    if (this.#dataVersion !== undefined && this.#statements.dataVersion.get()?.data_version !== this.#dataVersion) {
+      this.db.exec('ROLLBACK')
+      throw new Outdated('another process has written to the log')
+    }
+  }
+
+  // A file that was deleted, replaced or made read-only would still take our writes through the open descriptor.
+  #checkFile(): void {
+    let now: Stats
+    try {
+      now = statSync(this.#path)
+    } catch (error) {
+      throw new AuditError('log_unavailable', 'the log cannot be written', { detail: 'its file is gone', cause: error })
+    }
+    if (now.ino !== this.#opened.ino || now.dev !== this.#opened.dev) {
+      throw new AuditError('log_unavailable', 'the log cannot be written', { detail: 'its file was replaced' })
+    }
+    if ((now.mode & 0o222) === 0) {
+      const cause = new AuditError('log_unavailable', 'the log cannot be written', { detail: 'its file is read-only' })
+      throw new NotBegun('no transaction', { cause })
+    }
+  }
+
+  #appendOne(record: NewRecord, text: string): void {
+    const seal = this.keys.sealFor(record.retention ?? record.kind, record.at, personsOf(record))
+    const { sealed, commitment } = sealBody(seal.root, text)
+    const of = record.kind === 'outcome' ? record.body.of : undefined
+    const leaf = encodeLeaf({ schema: BODY_SCHEMA, kind: record.kind, at: record.at, of, commitment })
+    const index = this.#tree.size
+    this.#statements.insertRecord.run(index, leaf, txnNumber(record.txn), seal.id, sealed)
+    for (const tile of this.#tree.append(leafHash(leaf))) this.#writeTile(tile)
+    this.#segment.add(index, record.at, record.body)
+    if (index % SEGMENT_SIZE === SEGMENT_SIZE - 1) {
+      this.#segmentWriter.write(Math.floor(index / SEGMENT_SIZE), this.#segment)
+      this.#segment.clear()
+    }
+  }
+
+  #writeTile({ level, n, hashes }: FullTile): void {
+    this.#statements.insertTile.run(level, n, hashes)
+  }
+
+  #currentOrigin(name: string): { readonly id: number; readonly name: string } | undefined {
+    const row = this.db.prepare('SELECT id, origin FROM origins ORDER BY id DESC LIMIT 1').get()
+    return row?.origin === name ? { id: Number(row.id), name } : undefined
+  }
+
+  #startOrigin(name: string, size: number): number {
+    if (this.db.prepare('SELECT 1 FROM origins WHERE origin = ?').get(name) !== undefined) {
+      throw corrupt(`it has signed as \`${name}\` before and went on under another name since`)
+    }
+    const { lastInsertRowid } = this.db.prepare('INSERT INTO origins (from_size, origin) VALUES (?, ?)').run(size, name)
+    return Number(lastInsertRowid)
+  }
+
+  #restoreTile(level: number, n: number, width: number): Uint8Array {
+    const parts: Uint8Array[] = []
+    const from = n * TILE_WIDTH
+    if (level === 0) {
+      for (const row of this.#statements.leaves.iterate(from, from + width - 1)) {
+        if (row.leaf instanceof Uint8Array) parts.push(leafHash(row.leaf))
+      }
+    } else {
+      for (let below = from; below < from + width; below++) {
+        const row = this.#statements.tile.get(level - 1, below)
+        if (row?.hashes instanceof Uint8Array) parts.push(perfectRoot(row.hashes))
+      }
+    }
+    if (parts.length !== width) throw corrupt(`of tile ${level}/${n} some hashes are missing`)
+    return Buffer.concat(parts)
+  }
+
+  #restoreSegment(size: number): void {
+    const from = size - (size % SEGMENT_SIZE)
+    for (const row of this.#statements.bodies.iterate(from, size - 1)) {
+      const leaf = row.leaf instanceof Uint8Array ? parseLeaf(row.leaf) : undefined
+      if (leaf === undefined) throw corrupt(`record ${row.idx} is not one`)
+      const root = this.keys.rootOf(Number(row.seal))
+      const opened = row.body instanceof Uint8Array && typeof root !== 'string' ? openBody(root, row.body) : undefined
+      // A body that can't be read is verify's to report; it must not keep the log from opening.
+      this.#segment.add(Number(row.idx), leaf.at, opened && parseBodyText(opened.text)?.body)
+    }
+  }
+
+  #newestCheckpoint(): { size: number; note: string } | undefined {
+    const row = this.#statements.newestCheckpoint.get(this.#origin.id)
+    return row === undefined ? undefined : { size: Number(row.size), note: String(row.note) }
+  }
+}
+
+/** The people whose erasure makes this record's body unreadable: users it was done for, and whom the caller names. */
+function personsOf(record: NewRecord): readonly string[] {
+  const { chain } = record.body as { chain?: unknown }
+  const persons: string[] = []
+  if (Array.isArray(chain)) {
+    for (const link of chain) if (link?.kind === 'User' && typeof link.id === 'string') persons.push(link.id)
+  }
+  if (record.persons !== undefined) for (const id of record.persons) if (!persons.includes(id)) persons.push(id)
+  return persons.length > 1 ? persons.sort() : persons
+}
+
+type Statements = ReturnType<typeof prepareStatements>
+
+function prepareStatements(db: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => db.prepare(sql)
+  return {
+    begin: prepare('BEGIN IMMEDIATE'),
+    commit: prepare('COMMIT'),
+    dataVersion: prepare('PRAGMA data_version'),
+    insertRecord: prepare('INSERT INTO records (idx, leaf, txn, seal, body) VALUES (?, ?, ?, ?, ?)'),
+    insertTile: prepare('INSERT INTO tiles (level, n, hashes) VALUES (?, ?, ?)'),
+    insertCheckpoint: prepare('INSERT INTO checkpoints (origin, size, note) VALUES (?, ?, ?)'),
+    replaceEdge: prepare('INSERT OR REPLACE INTO edge (id, size, hashes) VALUES (0, ?, ?)'),
+    tile: prepare('SELECT hashes FROM tiles WHERE level = ? AND n = ?'),
+    leaves: prepare('SELECT leaf FROM records WHERE idx BETWEEN ? AND ? ORDER BY idx'),
+    bodies: prepare('SELECT idx, leaf, seal, body FROM records WHERE idx BETWEEN ? AND ? ORDER BY idx'),
+    newestCheckpoint: prepare('SELECT size, note FROM checkpoints WHERE origin = ? ORDER BY size DESC LIMIT 1'),
+  }
+}
+
+function corrupt(detail: string): AuditError {
+  return new AuditError('log_corrupt', 'the log is damaged', { detail })
+}

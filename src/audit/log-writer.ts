@@ -1,0 +1,314 @@
+import { existsSync } from 'node:fs'
+import { errorText } from '../kernel/index.ts'
+import { equalHashes, type NoteSigner, signCheckpoint } from '../translog/index.ts'
+import { encodeBodyText } from './body-text.ts'
+import { AuditError } from './errors.ts'
+import { LogFile, type LogFileOptions, NotBegun, Outdated, type PreparedRecord } from './log-file.ts'
+import type { NewRecord } from './record.ts'
+
+export interface LogWriterOptions extends LogFileOptions {
+  readonly signers: readonly NoteSigner[]
+  /** Records that may wait; more are refused with `log_overloaded`. */
+  readonly queueLimit: number
+  /** Milliseconds after an append at which a checkpoint covers it. */
+  readonly checkpointDelay: number
+  /** Called with each group of records once it is durable. */
+  readonly onCommitted: (first: number, batch: readonly PreparedRecord[]) => void
+}
+
+/**
+ * The one writer of a log. Appends that come in together share one durable transaction. Where the file can't be
+ * written, everybody is refused at once, and it is tried again until it can.
+ */
+export class LogWriter {
+  readonly #options: LogWriterOptions
+  #file: LogFile | undefined
+  #queue: Waiting[] = []
+  #draining = false
+  #closed = false
+  #failure: AuditError | undefined
+  #nextAttemptAt = 0
+  #mustFlush = false
+  #retry: NodeJS.Timeout | undefined
+  #checkpointTimer: NodeJS.Timeout | undefined
+  // INVARIANT: at least what callers were told is durable; what is opened must hold all of it.
+  #durable: { readonly size: number; readonly root: Uint8Array }
+
+  /** Throws `log_unavailable`, `log_corrupt`. */
+  constructor(options: LogWriterOptions) {
+    this.#options = options
+    try {
+      this.#file = new LogFile(options)
+    } catch (error) {
+      throw describeFailure(error)
+    }
+    this.#durable = { size: this.#file.size, root: this.#file.root() }
+    this.#tryCheckpoint()
+  }
+
+  get writable(): boolean {
+    return this.#failure === undefined && !this.#closed
+  }
+
+  get failure(): AuditError | undefined {
+    return this.#failure
+  }
+
+  get size(): number {
+    return this.#durable.size
+  }
+
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  /** The open file, for reading. Throws `log_unavailable`. */
+  get file(): LogFile {
+    if (this.#file === undefined) throw this.#failure ?? unavailable('it is closed')
+    return this.#file
+  }
+
+  append(record: NewRecord): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw unavailable('it is closed')
+      if (this.#queue.length >= this.#options.queueLimit) {
+        throw new AuditError('log_overloaded', 'more records are waiting than the log can take')
+      }
+      checkNumbers(record)
+      this.#queue.push({ record, text: encodeBodyText(record), resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** The newest signed checkpoint. */
+  checkpoint(): string {
+    const { checkpoint } = this.file
+    if (checkpoint === undefined) throw this.#failure ?? unavailable('it has no checkpoint yet')
+    return checkpoint.note
+  }
+
+  /** Signs a checkpoint now. Throws `log_unavailable`. */
+  checkpointNow(): string {
+    return this.#write((file) => file.writeCheckpoint((state) => signCheckpoint(state, this.#options.signers)))
+  }
+
+  /** Runs a change of the file that is not an append, as `LogFile` does its own. Throws `log_unavailable`. */
+  change<T>(work: (file: LogFile) => T): T {
+    return this.#write(work)
+  }
+
+  /** Writes what is waiting, then closes. */
+  close(): void {
+    if (this.#closed) return
+    while (this.#queue.length > 0) this.#drain()
+    this.#tryCheckpoint()
+    this.#closed = true
+    clearTimeout(this.#retry)
+    clearTimeout(this.#checkpointTimer)
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  #schedule(): void {
+    if (this.#draining) return
+    this.#draining = true
+    setImmediate(() => {
+      this.#draining = false
+      this.#drain()
+      if (this.#queue.length > 0) this.#schedule()
+    })
+  }
+
+  #drain(): void {
+    if (this.#queue.length === 0) return
+    const batch = this.#queue.length <= MAX_BATCH ? this.#queue : this.#queue.slice(0, MAX_BATCH)
+    this.#queue = this.#queue.length <= MAX_BATCH ? [] : this.#queue.slice(MAX_BATCH)
+    let first: number
+    try {
+      first = this.#write((file) => {
+        const at = file.append(batch)
+        this.#durable = { size: file.size, root: file.root() }
+        return at
+      })
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error)
+      return
+    }
+    for (const [i, waiting] of batch.entries()) waiting.resolve(first + i)
+    this.#scheduleCheckpoint()
+    this.#options.onCommitted(first, batch)
+  }
+
+  #write<T>(work: (file: LogFile) => T): T {
+    try {
+      const result = this.#attempt(work)
+      this.#recovered()
+      return result
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  #attempt<T>(work: (file: LogFile) => T): T {
+    try {
+      return work(this.#ready())
+    } catch (error) {
+      if (!(error instanceof Outdated)) throw error
+      closeQuietly(this.#file)
+      this.#file = undefined
+      return work(this.#ready())
+    }
+  }
+
+  // The file to write to; opened anew where the last attempt left it in doubt.
+  #ready(): LogFile {
+    if (this.#closed) throw unavailable('it is closed')
+    if (this.#failure !== undefined && performance.now() < this.#nextAttemptAt) throw new TooSoon(this.#failure)
+    this.#file ??= this.#reopen()
+    return this.#file
+  }
+
+  #reopen(): LogFile {
+    // Opening would make an empty log in the place of one that is gone.
+    if (!existsSync(this.#options.path)) throw unavailable('its file is gone')
+    const file = new LogFile(this.#options)
+    try {
+      file.probe()
+      if (this.#mustFlush) flushWal(file)
+      this.#checkNothingLost(file)
+      this.#mustFlush = false
+      return file
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  #checkNothingLost(file: LogFile): void {
+    const { size, root } = this.#durable
+    if (file.size < size || !equalHashes(file.rootAt(size), root)) {
+      const detail = `it held ${size} records, and these are not in its file any more`
+      throw new AuditError('log_corrupt', 'the log is damaged', { detail })
+    }
+    // Records whose commit was reported as failed may be there all the same: nobody was told, and none is lost.
+    this.#durable = { size: file.size, root: file.root() }
+  }
+
+  #fail(error: unknown): AuditError {
+    if (error instanceof TooSoon) return error.failure
+    const failure = describeFailure(error)
+    const unchanged = error instanceof NotBegun
+    this.#failure = failure
+    this.#nextAttemptAt = performance.now() + (unchanged ? RETRY_BEGIN_AFTER : REOPEN_AFTER)
+    if (!unchanged) {
+      this.#mustFlush ||= isInputOutputError(error)
+      closeQuietly(this.#file)
+      this.#file = undefined
+    }
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      if (this.#failure === undefined || this.#closed) return
+      try {
+        this.#write((file) => file.probe())
+      } catch {
+        // #fail has set the next attempt.
+      }
+    }, PROBE_AFTER).unref()
+    return failure
+  }
+
+  #recovered(): void {
+    if (this.#failure === undefined) return
+    this.#failure = undefined
+    this.#scheduleCheckpoint()
+  }
+
+  #scheduleCheckpoint(): void {
+    this.#checkpointTimer ??= setTimeout(() => {
+      this.#checkpointTimer = undefined
+      this.#tryCheckpoint()
+    }, this.#options.checkpointDelay).unref()
+  }
+
+  #tryCheckpoint(): void {
+    try {
+      this.checkpointNow()
+    } catch {
+      // The log is unavailable now, which #fail has noted; the checkpoint is made when it is back.
+    }
+  }
+}
+
+interface Waiting extends PreparedRecord {
+  readonly resolve: (index: number) => void
+  readonly reject: (error: unknown) => void
+}
+
+// Bounds how long one transaction holds up everything else in the process.
+const MAX_BATCH = 512
+// While the log can't be written: what an append may try again, and when it is tried without anybody asking.
+const RETRY_BEGIN_AFTER = 5
+const REOPEN_AFTER = 50
+const PROBE_AFTER = 100
+
+class TooSoon extends Error {
+  readonly failure: AuditError
+  constructor(failure: AuditError) {
+    super('tried a moment ago')
+    this.failure = failure
+  }
+}
+
+function checkNumbers(record: NewRecord): void {
+  const of = record.kind === 'outcome' ? record.body.of : 0
+  if (!isUint48(record.at) || !isUint48(of)) {
+    throw new AuditError('record_invalid', 'the time or the decision of a record is not a whole number')
+  }
+}
+
+function isUint48(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < 2 ** 48
+}
+
+// After a failed fsync the kernel may show pages that never reached the disk. Moving everything into the database
+// file and syncing that leaves nothing in doubt before the next record is acknowledged.
+function flushWal(file: LogFile): void {
+  const row = file.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+  if (row?.busy !== 0) throw unavailable('its write-ahead log cannot be emptied while somebody reads it')
+}
+
+function closeQuietly(file: LogFile | undefined): void {
+  try {
+    file?.close()
+  } catch {
+    // It is given up in any case.
+  }
+}
+
+function describeFailure(error: unknown): AuditError {
+  const cause = error instanceof NotBegun ? error.cause : error
+  if (cause instanceof AuditError) return cause
+  const code = sqliteCode(cause)
+  if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) {
+    return new AuditError('log_corrupt', 'the log is damaged', { detail: errorText(cause), cause })
+  }
+  return unavailable(errorText(cause), cause)
+}
+
+function isInputOutputError(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE_IOERR
+}
+
+const SQLITE_IOERR = 10
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
+function sqliteCode(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined
+  // The low byte is the primary code.
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
+}
+
+function unavailable(detail: string, cause?: unknown): AuditError {
+  return new AuditError('log_unavailable', 'the log cannot be written', { detail, cause })
+}

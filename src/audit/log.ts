@@ -1,0 +1,133 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock, TenantId, Txn } from '../kernel/index.ts'
+import { openSqlite } from '../store/index.ts'
+import { ed25519Signer, mlDsaCosigner, type NoteSigner, type TilePath } from '../translog/index.ts'
+import { AuditError } from './errors.ts'
+import type { LogFile } from './log-file.ts'
+import type { LogKeys } from './log-keys.ts'
+import { LogReader } from './log-reader.ts'
+import { LogWriter } from './log-writer.ts'
+import type { NewRecord, StoredRecord } from './record.ts'
+import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
+import { type RecordListener, Tail } from './tail.ts'
+
+export interface LogOptions {
+  /** `data/tenants/NAME.log.db` */
+  readonly file: string
+  readonly tenant: TenantId
+  /** The name the log signs under: its public URL without the scheme, such as `sallyport.example/t/demo/log`. */
+  readonly origin: string
+  readonly keys: LogKeys
+  readonly clock: Clock
+  /** Records that may wait to be written, 8192 by default. */
+  readonly queueLimit?: number
+  /** Milliseconds until a checkpoint covers what was appended, 250 by default, 1000 at most. */
+  readonly checkpointDelay?: number
+  /** How the file is opened. Tests put a database in between that fails on demand. */
+  readonly openDatabase?: (path: string) => DatabaseSync
+}
+
+export interface LogStatus {
+  readonly writable: boolean
+  /** Why it is not writable; for the operator. */
+  readonly reason?: string
+  /** Records that are durable. */
+  readonly size: number
+  /** Records that wait to be written. */
+  readonly waiting: number
+}
+
+/** The log of one tenant. Everything that reads rejects with `log_unavailable` while its file can't be opened. */
+export interface Log {
+  readonly origin: string
+  /**
+   * Resolves with the record's index once it is durable. Records get their indices in the order of these calls.
+   * Rejects with `log_unavailable`, `log_overloaded`, `record_invalid`; the record is then not acknowledged, and the
+   * action it was to precede must not happen.
+   */
+  append(record: NewRecord): Promise<number>
+  /** Rejects with `log_corrupt` where the record was tampered with. */
+  read(index: number): Promise<StoredRecord | undefined>
+  /** Every record of one request, in their order. */
+  byTxn(txn: Txn): Promise<readonly StoredRecord[]>
+  /** Newest first. `limit` is 100 by default, 1000 at most. */
+  search(filter: RecordFilter, page?: { readonly limit?: number; readonly cursor?: string }): Promise<SearchPage>
+  /** Follows the log from now on; returns what ends it. */
+  tail(listener: RecordListener, filter?: RecordFilter): () => void
+  /** The newest signed checkpoint (C2SP tlog-checkpoint). */
+  checkpoint(): Promise<string>
+  /** A tile or entry bundle (C2SP tlog-tiles); `undefined` for one that no checkpoint covers. */
+  resource(path: TilePath): Promise<Uint8Array | undefined>
+  /** The record's receipt (C2SP tlog-proof), with its leaf as `extra`; waits for a checkpoint that covers it. */
+  receipt(index: number): Promise<string>
+  /** What opens the commitment in a record's leaf: SHA-256(salt ‖ text). `undefined` where the body was erased. */
+  opening(index: number): Promise<{ readonly salt: Uint8Array; readonly text: string } | undefined>
+  status(): LogStatus
+  /** Writes what is waiting, and a last checkpoint. */
+  close(): Promise<void>
+}
+
+/** Opens the log of a tenant, and begins it where there is none. Rejects with `log_unavailable`, `log_corrupt`. */
+export async function openLog(options: LogOptions): Promise<Log> {
+  const { tenant, origin } = options
+  const tail = new Tail(tenant)
+  const writer = new LogWriter({
+    path: options.file,
+    origin,
+    keys: options.keys,
+    signers: signersOf(options),
+    queueLimit: options.queueLimit ?? 8192,
+    checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
+    openDatabase: options.openDatabase ?? ((path) => openSqlite(path, { busyTimeout: 0 })),
+    onCommitted: (first, batch) => tail.committed(first, batch),
+  })
+  const sizeAtOpening = writer.size
+  // A reader belongs to the file that was open when it was made.
+  let reading: { readonly file: LogFile; readonly reader: LogReader } | undefined
+  const reader = (): LogReader => {
+    const { file } = writer
+    if (reading?.file !== file) reading = { file, reader: new LogReader(file, tenant, sizeAtOpening) }
+    return reading.reader
+  }
+
+  return {
+    origin,
+    append: (record) =>
+      record.tenant === tenant
+        ? writer.append(record)
+        : Promise.reject(new AuditError('record_invalid', 'the record is of another tenant')),
+    read: async (index) => reader().read(index),
+    byTxn: async (txn) => reader().byTxn(txn),
+    search: async (filter, page = {}) => searchRecords(writer.file, reader(), filter, { limit: 100, ...page }),
+    tail: (listener, filter = {}) => tail.follow(listener, filter),
+    checkpoint: async () => writer.checkpoint(),
+    resource: async (path) => reader().resource(path),
+    async receipt(index) {
+      const known = reader().receipt(index)
+      if (known !== undefined) return known
+      if (!Number.isSafeInteger(index) || index < 0 || index >= writer.size) {
+        throw new AuditError('record_unknown', `no record \`${index}\``)
+      }
+      writer.checkpointNow()
+      const receipt = reader().receipt(index)
+      if (receipt === undefined) throw new AuditError('log_corrupt', `record ${index} of the log is damaged`)
+      return receipt
+    },
+    opening: async (index) => reader().opening(index),
+    status: () => ({
+      writable: writer.writable,
+      size: writer.size,
+      waiting: writer.waiting,
+      ...(writer.failure === undefined ? {} : { reason: writer.failure.message }),
+    }),
+    close: async () => writer.close(),
+  }
+}
+
+function signersOf({ origin, keys, clock }: LogOptions): NoteSigner[] {
+  const signers = [ed25519Signer({ name: origin, ...keys.signer })]
+  if (keys.quantumSigner !== undefined) {
+    signers.push(mlDsaCosigner({ name: origin, ...keys.quantumSigner }, () => clock.now()))
+  }
+  return signers
+}

@@ -1,0 +1,86 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { eachTerm, type TermNumbers } from './search-terms.ts'
+
+/** Records of one segment of the search index. */
+export const SEGMENT_SIZE = 1024
+
+/** The terms of the segment that is still growing. Full segments are in the file; this one lives in memory only. */
+export class GrowingSegment {
+  #offsets = new Map<number, number[]>()
+  #firstAt = Number.MAX_SAFE_INTEGER
+  #lastAt = 0
+  readonly #numbers: TermNumbers
+
+  constructor(numbers: TermNumbers) {
+    this.#numbers = numbers
+  }
+
+  get size(): number {
+    return this.#offsets.size
+  }
+
+  /** Adds a record; `body` is left out where it can't be read any more. `at` in milliseconds. */
+  add(index: number, at: number, body: object | undefined): void {
+    if (at < this.#firstAt) this.#firstAt = at
+    if (at > this.#lastAt) this.#lastAt = at
+    if (body === undefined) return
+    const offset = index % SEGMENT_SIZE
+    eachTerm(body, (term) => {
+      const number = this.#numbers.of(term)
+      const list = this.#offsets.get(number)
+      if (list === undefined) this.#offsets.set(number, [offset])
+      else if (list[list.length - 1] !== offset) list.push(offset)
+    })
+  }
+
+  /** Offsets of the term in this segment, rising. */
+  offsets(term: number): readonly number[] {
+    return this.#offsets.get(term) ?? []
+  }
+
+  /** What a full segment is stored as: its times, and its rows in the order of the terms. */
+  rows(): { firstAt: number; lastAt: number; postings: ReadonlyArray<readonly [number, Buffer]> } {
+    const postings = [...this.#offsets].sort(([a], [b]) => a - b)
+    return {
+      firstAt: this.#firstAt,
+      lastAt: this.#lastAt,
+      postings: postings.map(([term, offsets]) => [term, encodeOffsets(offsets)] as const),
+    }
+  }
+
+  clear(): void {
+    this.#offsets = new Map()
+    this.#firstAt = Number.MAX_SAFE_INTEGER
+    this.#lastAt = 0
+  }
+}
+
+/** Writes a full segment; belongs in the transaction of the record that filled it. */
+export class SegmentWriter {
+  readonly #insertPosting: StatementSync
+  readonly #insertSegment: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#insertPosting = db.prepare('INSERT INTO postings (term, segment, offsets) VALUES (?, ?, ?)')
+    this.#insertSegment = db.prepare('INSERT INTO segments (segment, first_at, last_at) VALUES (?, ?, ?)')
+  }
+
+  write(segment: number, growing: GrowingSegment): void {
+    const { firstAt, lastAt, postings } = growing.rows()
+    this.#insertSegment.run(segment, firstAt, lastAt)
+    for (const [term, offsets] of postings) this.#insertPosting.run(term, segment, offsets)
+  }
+}
+
+export function encodeOffsets(offsets: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(offsets.length * 2)
+  for (const [i, offset] of offsets.entries()) bytes.writeUInt16BE(offset, i * 2)
+  return bytes
+}
+
+export function parseOffsets(value: unknown): number[] {
+  const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : undefined
+  const offsets: number[] = []
+  for (let at = 0; bytes !== undefined && at + 1 < bytes.length; at += 2) offsets.push(bytes.readUInt16BE(at))
+  return offsets
+}
