@@ -40,6 +40,11 @@ export type DecisionBody = {
   readonly argumentsDigest?: string
   readonly origin?: JsonObject
   readonly advice?: Json
+  /** on a denial, what the caller was told would help */
+  readonly remedy?: string
+  /** of the administration: which operation, and on what */
+  readonly operation?: string
+  readonly target?: JsonObject
   readonly questions?: readonly DecidedQuestion[]
   /** version or digest, classification and availability of the resource */
   readonly resourceState?: JsonObject

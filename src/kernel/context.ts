@@ -8,9 +8,12 @@ export interface PrincipalRef {
   readonly id: PrincipalId
 }
 
-/** How the caller of this request proved who it is. `at` in milliseconds since the epoch. */
+/**
+ * How the caller of this request proved who it is. `at` in milliseconds since the epoch. `asserted` is the word of an
+ * enforcement point that asks for a decision about somebody else.
+ */
 export interface Authentication {
-  readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key'
+  readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key' | 'asserted'
   readonly at: number
 }
 

@@ -23,7 +23,7 @@ test('an empty file gives the defaults, on loopback', () => {
     data: 'data',
     maxBody: 10_485_760,
     log: 'warn',
-    demo: { enabled: 'auto' },
+    demo: { enabled: 'auto', modelPort: 8421, officePort: 8422 },
   })
 })
 

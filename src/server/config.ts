@@ -26,8 +26,11 @@ const configSchema = z.strictObject({
     .strictObject({
       /** `auto`: when the data directory is empty, or was begun as a demo. */
       enabled: z.union([z.boolean(), z.literal('auto')]).default('auto'),
+      /** Where the stand-in upstreams listen, on loopback; 0 takes a free port. */
+      modelPort: port.default(8421),
+      officePort: port.default(8422),
     })
-    .default({ enabled: 'auto' }),
+    .default({ enabled: 'auto', modelPort: 8421, officePort: 8422 }),
 })
 
 export type Config = Readonly<z.infer<typeof configSchema>>

@@ -1,0 +1,5 @@
+export { type Access, openAccess } from './access.ts'
+export { AccessError, type AccessErrorCode } from './errors.ts'
+export { SCOPES } from './facts.ts'
+export type { PolicyFile } from './policy-set.ts'
+export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'

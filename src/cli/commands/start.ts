@@ -1,0 +1,57 @@
+import { Command } from 'commander'
+import pino from 'pino'
+import { loadConfig, startSallyport } from '../../server/index.ts'
+import { bannerOf } from '../banner.ts'
+import { outputOf } from '../output.ts'
+import { version } from '../version.ts'
+
+/** Runs Sallyport until it is told to stop. */
+export function startCommand(): Command {
+  return new Command('start')
+    .description('run sallyport; an empty data directory gets the tenant `demo`')
+    .option('--config <file>', 'default is sallyport.yaml, where it exists')
+    .option('--data <directory>', 'the data directory')
+    .option('--host <address>', 'where it listens')
+    .option('--port <port>', 'where it listens; 0 takes a free one')
+    .option('--public-url <url>', 'how clients reach it')
+    .option('--log <level>', 'silent, error, warn, info or debug')
+    .action(async (options: StartOptions, command: Command) => {
+      const { json = false } = command.optsWithGlobals<{ json?: boolean }>()
+      const { config: file, ...flags } = options
+      const config = loadConfig({ file, environment: process.env, flags })
+      const started = performance.now()
+      const running = await startSallyport(config, {
+        version,
+        environment: process.env,
+        log: pino({ level: config.log }, pino.destination(2)),
+      })
+      const ready = Math.round(performance.now() - started)
+      outputOf(json).line({ ...running.summary, ready_ms: ready }, () => bannerOf(running.summary, version, ready))
+      await stopped()
+      await running.close()
+    })
+}
+
+interface StartOptions {
+  readonly config?: string
+  readonly data?: string
+  readonly host?: string
+  readonly port?: string
+  readonly publicUrl?: string
+  readonly log?: string
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        process.off(signal, stop)
+        process.once(signal, () => process.exit(130))
+      }
+      resolve()
+    }
+    process.once('SIGINT', stop)
+    process.once('SIGTERM', stop)
+  })
+}

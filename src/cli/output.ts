@@ -1,0 +1,30 @@
+/** Where commands write. Data goes to `out`, everything else to `err`. */
+export interface Output {
+  /** Prints `value` as JSON with `--json`, else `text` for a person. */
+  data(value: unknown, text: () => string): void
+  /** One line of JSON, or of text; for streams. */
+  line(value: unknown, text: () => string): void
+  note(text: string): void
+  readonly json: boolean
+}
+
+export function outputOf(json: boolean): Output {
+  return {
+    json,
+    data: (value, text) => process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text()}\n`),
+    line: (value, text) => process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`),
+    note: (text) => process.stderr.write(`${text}\n`),
+  }
+}
+
+/** Columns padded to their widest cell, two spaces between; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length)
+    })
+  return rows
+    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '))
+    .join('\n')
+}

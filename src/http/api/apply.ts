@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import { type Route, route } from '../route.ts'
+
+const file = z.strictObject({ name: z.string().min(1).max(1024), text: z.string().max(8_388_608) })
+
+/** Bringing the tenant to what manifests declare. */
+export const applyRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/t/:tenant/api/apply',
+    summary: 'Bring the tenant to what manifests declare; applying again changes nothing',
+    action: 'tenant:apply',
+    body: z.strictObject({
+      manifests: z.array(file).min(1).max(100),
+      policies: z
+        .array(file)
+        .max(1000)
+        .default([])
+        .meta({ description: 'the text of each policy file that a manifest names' }),
+    }),
+    answer: z.object({
+      changes: z.array(z.object({ kind: z.string(), id: z.string(), effect: z.string(), fields: z.array(z.string()) })),
+    }),
+    handle: async ({ tenant, body, note }) => {
+      const changes = await tenant.apply(body.manifests, body.policies)
+      const effective = changes.filter(({ effect }) => effect !== 'unchanged')
+      note({ changes: effective.map(({ kind, id, effect, fields }) => ({ kind, id, effect, fields: [...fields] })) })
+      return { changes }
+    },
+  }),
+]

@@ -1,0 +1,154 @@
+import { z } from 'zod'
+import { AuditError, RECORD_KINDS, type RecordFilter, type StoredRecord } from '../../audit/index.ts'
+import { parseTxn } from '../../kernel/index.ts'
+import { parseTilePath } from '../../translog/index.ts'
+import { HttpError } from '../errors.ts'
+import { Bytes, type Route, route, streamed } from '../route.ts'
+
+const text = z.string().min(1).max(1024)
+const moment = z.iso.datetime({ offset: true }).transform((value) => Date.parse(value))
+
+const filterShape = {
+  kind: z.enum(RECORD_KINDS).optional(),
+  principal: text.optional(),
+  subject: text.optional(),
+  action: text.optional(),
+  resource: text.optional(),
+  decision: z.enum(['allow', 'deny']).optional(),
+  policy: text.optional(),
+  txn: text.optional(),
+  from: moment.optional(),
+  to: moment.optional(),
+  text: text.optional(),
+}
+
+const record = z
+  .object({ index: z.number(), kind: z.enum(RECORD_KINDS), at: z.number(), erased: z.boolean() })
+  .catchall(z.unknown())
+
+/** Reading the log. Reading is itself decided and recorded. */
+export const recordRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/records',
+    summary: 'Search the log, newest first; everything of one request with `txn`, oldest first',
+    action: 'log:read',
+    query: z.strictObject({
+      ...filterShape,
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      cursor: text.optional(),
+    }),
+    answer: z.object({ records: z.array(record), cursor: z.string().optional() }),
+    handle: async ({ tenant, query, note }) => {
+      const { limit, cursor, ...filter } = query
+      note({ filter: Object.keys(filter) })
+      if (onlyTxn(filter)) {
+        const txn = parseTxn(filter.txn)
+        return { records: txn === undefined ? [] : await tenant.log.byTxn(txn) }
+      }
+      return tenant.log.search(filterOf(filter), { limit, ...(cursor === undefined ? {} : { cursor }) })
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/records/tail',
+    summary: 'Follow the log: server-sent events, one record each, from now on',
+    action: 'log:read',
+    query: z.strictObject(filterShape),
+    produces: 'text/event-stream',
+    handle: async ({ tenant, query, raw, ctx, signal }) => {
+      raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'sallyport-txn': ctx.txn })
+      raw.write(': the log from here on\n\n')
+      const end = followLog(tenant.log, filterOf(query), raw)
+      const closed = tenant.onCut(ctx, () => raw.end())
+      signal.addEventListener('abort', () => {
+        end()
+        closed()
+      })
+      return streamed
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/records/:index',
+    summary: 'Read one record',
+    action: 'log:read',
+    answer: record,
+    handle: async ({ tenant, params }) => {
+      const found = await tenant.log.read(indexOf(params.index))
+      if (found === undefined) throw new AuditError('record_unknown', `no record \`${params.index}\``)
+      return found
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/records/:index/receipt',
+    summary: 'The proof that a record is in the log (C2SP tlog-proof)',
+    action: 'log:read',
+    produces: 'text/plain',
+    handle: async ({ tenant, params }) =>
+      new Bytes(await tenant.log.receipt(indexOf(params.index)), { 'content-type': 'text/plain; charset=utf-8' }),
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/log/checkpoint',
+    summary: 'The newest signed state of the log (C2SP tlog-checkpoint)',
+    action: 'log:read',
+    produces: 'text/plain',
+    handle: async ({ tenant }) =>
+      new Bytes(await tenant.log.checkpoint(), { 'content-type': 'text/plain; charset=utf-8' }),
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/log/tile/*',
+    summary: 'A tile or an entry bundle of the log (C2SP tlog-tiles)',
+    action: 'log:read',
+    produces: 'application/octet-stream',
+    handle: async ({ tenant, params }) => {
+      const path = parseTilePath(`tile/${params['*'] ?? ''}`)
+      const bytes = path === undefined ? undefined : await tenant.log.resource(path)
+      if (bytes === undefined) throw new HttpError('route_unknown', 'no such tile')
+      return new Bytes(bytes, {
+        'content-type': 'application/octet-stream',
+        'cache-control': 'private, max-age=31536000, immutable',
+      })
+    },
+  }),
+]
+
+type FilterQuery = { readonly [K in keyof typeof filterShape]?: z.output<(typeof filterShape)[K]> }
+
+function filterOf({ txn, ...rest }: FilterQuery): RecordFilter {
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  if (txn === undefined) return given
+  const parsed = parseTxn(txn)
+  if (parsed === undefined) throw new HttpError('query_invalid', `\`${txn}\` is not a request id`)
+  return { ...given, txn: parsed }
+}
+
+function onlyTxn(query: FilterQuery): boolean {
+  return query.txn !== undefined && Object.values(query).filter((value) => value !== undefined).length === 1
+}
+
+function indexOf(value: string | undefined): number {
+  return /^(0|[1-9]\d{0,14})$/.test(value ?? '') ? Number(value) : -1
+}
+
+// A reader that does not read must not make the server remember everything for it.
+const MAX_BEHIND = 4 * 1024 * 1024
+
+function followLog(
+  log: { tail(listener: (record: StoredRecord) => void, filter: RecordFilter): () => void },
+  filter: RecordFilter,
+  raw: Parameters<Route['handle']>[0]['raw'],
+): () => void {
+  const stop = log.tail((entry) => {
+    raw.write(`id: ${entry.index}\ndata: ${JSON.stringify(entry)}\n\n`)
+    if (raw.writableLength > MAX_BEHIND) raw.destroy()
+  }, filter)
+  const alive = setInterval(() => raw.write(': alive\n\n'), 15_000)
+  return () => {
+    clearInterval(alive)
+    stop()
+  }
+}

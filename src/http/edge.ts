@@ -1,0 +1,10 @@
+import { randomBytes } from 'node:crypto'
+
+const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** The trace id of the caller's `traceparent` (W3C Trace Context §3.2), or a new one where it sent none that is valid. */
+export function traceOf(headers: { readonly [name: string]: unknown }): string {
+  const header = headers.traceparent
+  const trace = typeof header === 'string' ? TRACEPARENT.exec(header)?.[1] : undefined
+  return trace === undefined || /^0+$/.test(trace) ? randomBytes(16).toString('hex') : trace
+}

@@ -1,0 +1,6 @@
+export { apiRoutes } from './api/index.ts'
+export { traceOf } from './edge.ts'
+export { HttpError, type HttpErrorCode } from './errors.ts'
+export type { Route } from './route.ts'
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts'
+export type { Applied, NamedText, TenantFace } from './tenant-face.ts'

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import { apiRoutes } from './api/index.ts'
+import { HttpError } from './errors.ts'
+import { openApiOf } from './openapi.ts'
+import type { HttpServerOptions } from './server.ts'
+
+/**
+ * Endpoints that ask nobody who they are: each only says what is the same for everyone. A test compares this list with
+ * what the server really mounts, so that it cannot grow by accident.
+ */
+export const PUBLIC_ENDPOINTS = [
+  '/healthz',
+  '/openapi.json',
+  '/.well-known/authzen-configuration/t/:tenant',
+  '/.well-known/oauth-protected-resource/t/:tenant/*',
+] as const
+
+export function mountPublicEndpoints(app: FastifyInstance, options: HttpServerOptions): void {
+  const tenantOf = (params: unknown) => {
+    const { tenant = '' } = params as { tenant?: string } // Fastify's params of these paths
+    const found = options.tenant(tenant)
+    if (found === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+    return found
+  }
+  app.get('/healthz', async (_request, reply) => {
+    const writable = options.writable()
+    return reply.code(writable ? 200 : 503).send({ status: writable ? 'ok' : 'log not writable' })
+  })
+  app.get('/openapi.json', async () => openApiOf(apiRoutes, { version: options.version, url: options.publicUrl() }))
+  // AuthZEN 1.0 §9: the well-known part stands before the path of the decision point's identifier.
+  app.get('/.well-known/authzen-configuration/t/:tenant', async (request) => {
+    const { issuer } = tenantOf(request.params)
+    return {
+      policy_decision_point: issuer,
+      access_evaluation_endpoint: `${issuer}/access/v1/evaluation`,
+    }
+  })
+  // RFC 9728 §3.1: likewise for a protected resource.
+  app.get('/.well-known/oauth-protected-resource/t/:tenant/*', async (request) => {
+    const { authorization, issuer } = tenantOf(request.params)
+    const { '*': rest = '' } = request.params as { '*'?: string } // as above
+    if (!rest.startsWith('gw/')) throw new HttpError('route_unknown', 'no such endpoint')
+    return authorization.resourceMetadata(`${issuer}/${rest}`, [rest.startsWith('gw/mcp/') ? 'tools' : 'models'])
+  })
+}

@@ -1,0 +1,157 @@
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { errorText, SallyportError } from '../kernel/index.ts'
+import { administer, targetOf } from './administration.ts'
+import { apiRoutes } from './api/index.ts'
+import { HttpError } from './errors.ts'
+import { mountGateway } from './mount-gateway.ts'
+import { mountIssuer } from './mount-issuer.ts'
+import { mountPublicEndpoints } from './public-endpoints.ts'
+import { Bytes, type Call, type Route, streamed } from './route.ts'
+import { statusOf } from './status.ts'
+import type { TenantFace } from './tenant-face.ts'
+
+export interface HttpServerOptions {
+  readonly tenant: (id: string) => TenantFace | undefined
+  readonly version: string
+  /** Known once the port is. */
+  readonly publicUrl: () => string
+  /** Whether every log can be written. */
+  readonly writable: () => boolean
+  readonly maxBody: number
+  readonly log: Logger
+}
+
+export interface HttpServer {
+  /** Resolves with the port. Rejects with the system's error where the address cannot be had. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>
+  /** Takes no new requests, lets those under way end, but not for longer than `grace` milliseconds. */
+  close(grace: number): Promise<void>
+}
+
+/** The edge: everything that speaks HTTP is mounted here, and nothing is known here that is not about HTTP. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const app = Fastify({
+    bodyLimit: options.maxBody,
+    forceCloseConnections: true,
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 2048 },
+    logger: false,
+  })
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log))
+  app.setNotFoundHandler((_request, reply) => answerFailure(reply, new HttpError('route_unknown', 'no such endpoint')))
+  // A browser page of another origin has no business here; the console will be served from our own.
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('cache-control', reply.getHeader('cache-control') ?? 'no-store')
+  })
+
+  for (const route of apiRoutes) mountRoute(app, route, options)
+  mountPublicEndpoints(app, options)
+  app.register(async (scope) => mountGateway(scope, options))
+  app.register(async (scope) => mountIssuer(scope, options))
+
+  return {
+    async listen({ host, port }) {
+      await app.listen({ host, port })
+      // listening on TCP, so the address is never a path
+      return (app.server.address() as AddressInfo).port
+    },
+    async close(grace) {
+      const timer = setTimeout(() => app.server.closeAllConnections(), grace)
+      await app.close()
+      clearTimeout(timer)
+    },
+  }
+}
+
+function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptions): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    handler: async (request, reply) => {
+      const params = request.params as Record<string, string> // Fastify's params of a path are strings
+      const answer = await answerRoute(route, params, request, reply, options)
+      if (answer === streamed) return reply.hijack()
+      if (answer instanceof Bytes) return reply.headers(answer.headers).send(answer.body)
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(answer))
+    },
+  })
+}
+
+async function answerRoute(
+  route: Route,
+  params: Record<string, string>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: HttpServerOptions,
+): Promise<unknown> {
+  const tenant = options.tenant(params.tenant ?? '')
+  if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+  const closed = new AbortController()
+  reply.raw.once('close', () => closed.abort())
+
+  const call = {
+    tenant,
+    params,
+    headers: request.headers,
+    raw: reply.raw,
+    signal: closed.signal,
+  }
+  const ctx = await tenant.authenticate(request.headers)
+  reply.header('sallyport-txn', ctx.txn)
+  const query = parseWith(route.query, request.query, 'query_invalid', 'query')
+  const body = parseWith(route.body, request.body, 'body_invalid', 'body')
+  const operation = { action: route.action, summary: `${route.method} ${route.path}`, target: targetOf({ params }) }
+  const { answer, record } = await administer(tenant, ctx, operation, (note) => {
+    return route.handle({ ...call, ctx, query, body, note } satisfies Call)
+  })
+  if (answer !== streamed) reply.header('sallyport-record', String(record))
+  return answer
+}
+
+function parseWith(
+  schema: Route['body'],
+  value: unknown,
+  code: 'query_invalid' | 'body_invalid',
+  what: string,
+): unknown {
+  if (schema === undefined) return undefined
+  const parsed = schema.safeParse(value ?? {})
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  const at = issue?.path.map(String).join('.') ?? ''
+  throw new HttpError(code, `${what}${at === '' ? '' : ` \`${at}\``}: ${issue?.message.toLowerCase() ?? 'invalid'}`)
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  if (error instanceof SallyportError) {
+    if (statusOf(error) >= 500) log.error({ err: error, url: request.url }, 'request failed')
+    return answerFailure(reply, error)
+  }
+  const code = (error as { code?: unknown }).code // Fastify's own errors carry one
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return answerFailure(reply, new HttpError('body_too_large', 'the body is too large'))
+  if (typeof code === 'string' && code.startsWith('FST_ERR_CTP')) {
+    return answerFailure(reply, new HttpError('body_not_json', 'the body is not JSON'))
+  }
+  if (error instanceof SyntaxError) return answerFailure(reply, new HttpError('body_not_json', 'the body is not JSON'))
+  log.error({ err: error, url: request.url }, errorText(error))
+  return reply.code(500).send({ error: { code: 'internal', message: 'internal error' } })
+}
+
+function answerFailure(reply: FastifyReply, error: SallyportError): FastifyReply {
+  const status = statusOf(error)
+  if (status === 401) {
+    reply.header('www-authenticate', 'Bearer error="invalid_token"')
+    return reply.code(401).send({ error: { code: 'invalid_token', message: 'the token is not valid' } })
+  }
+  return reply.code(status).send({
+    error: {
+      code: status === 500 ? 'internal' : error.code,
+      message: status === 500 ? 'internal error' : error.publicMessage,
+      ...(error instanceof HttpError ? error.extra : {}),
+    },
+  })
+}

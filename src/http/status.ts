@@ -1,0 +1,36 @@
+import { SallyportError } from '../kernel/index.ts'
+
+/** The HTTP status of every error code. What is not in this table is a defect, and answers 500. */
+export const STATUS: Readonly<Record<string, number>> = {
+  // http
+  body_too_large: 413,
+  body_not_json: 400,
+  body_invalid: 400,
+  query_invalid: 400,
+  route_unknown: 404,
+  tenant_unknown: 404,
+  method_not_allowed: 405,
+  origin_refused: 403,
+  denied: 403,
+  shutting_down: 503,
+  // oauth
+  invalid_token: 401,
+  // access
+  question_invalid: 400,
+  policies_invalid: 422,
+  // identity
+  manifest_invalid: 422,
+  principal_unknown: 404,
+  key_unknown: 404,
+  // audit
+  log_unavailable: 503,
+  log_overloaded: 503,
+  record_unknown: 404,
+  // store, keys
+  store_unavailable: 503,
+  nested_transaction: 500,
+}
+
+export function statusOf(error: unknown): number {
+  return error instanceof SallyportError ? (STATUS[error.code] ?? 500) : 500
+}

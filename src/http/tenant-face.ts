@@ -1,0 +1,41 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Access } from '../access/index.ts'
+import type { Log } from '../audit/index.ts'
+import type { Gateway, ToolReview } from '../gateway/index.ts'
+import type { Directory, Principal } from '../identity/index.ts'
+import type { Context, TenantId } from '../kernel/index.ts'
+import type { AuthorizationServer } from '../oauth/index.ts'
+
+/** What the edge sees of one tenant. Satisfied in server/. */
+export interface TenantFace {
+  readonly id: TenantId
+  /** `PUBLIC_URL/t/TENANT` */
+  readonly issuer: string
+  readonly directory: Directory
+  readonly access: Access
+  readonly log: Log
+  readonly authorization: AuthorizationServer
+  readonly gateway: Gateway
+  readonly toolReview: ToolReview
+  /** Who calls the administration API. Throws `OAuthError`. */
+  authenticate(headers: IncomingHttpHeaders): Promise<Context>
+  /** A context in which somebody else is asked about: the request of `asker`, the chain of `principal` alone. */
+  contextOf(asker: Context, principal: Principal): Context
+  /** Brings directory, catalogue and policies to what the manifests declare. Throws `manifest_invalid`, `policies_invalid`. */
+  apply(manifests: readonly NamedText[], policies: readonly NamedText[]): Promise<Applied>
+  /** Calls `cut` when somebody in the caller's chain loses their standing. Returns how to stop waiting. */
+  onCut(ctx: Context, cut: () => void): () => void
+}
+
+export interface NamedText {
+  readonly name: string
+  readonly text: string
+}
+
+/** What an application did; one entry for each thing that the manifests declare. */
+export type Applied = readonly {
+  readonly kind: string
+  readonly id: string
+  readonly effect: 'created' | 'updated' | 'unchanged'
+  readonly fields: readonly string[]
+}[]

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import type { Access, PolicyFile } from '../access/index.ts'
+import { type Catalog, catalogSections } from '../gateway/index.ts'
+import type { Applied, NamedText } from '../http/index.ts'
+import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
+import type { Clock } from '../kernel/index.ts'
+import type { TenantStore } from '../store/index.ts'
+
+const sections = {
+  ...identitySections,
+  ...catalogSections,
+  /** Files beside the manifest; together, over all manifests of one application, the tenant's own policies. */
+  policies: z.array(z.string().min(1).max(1024)).max(1000),
+}
+
+export interface ApplyDeps {
+  readonly store: TenantStore
+  readonly directory: Directory
+  readonly catalog: Catalog
+  readonly access: Access
+  readonly clock: Clock
+}
+
+/**
+ * Brings a tenant to what manifests declare together. Everything is read and checked before the first change; applying
+ * again changes nothing. Throws `manifest_invalid`, `catalog_invalid`, `policies_invalid`.
+ */
+export async function applyManifests(
+  manifests: readonly NamedText[],
+  files: readonly NamedText[],
+  deps: ApplyDeps,
+): Promise<Applied> {
+  const parsed = manifests.map(({ name, text }) => parseSections(text, name, sections))
+  const named = parsed.flatMap(({ sections: { policies } }) => policies ?? [])
+  const policies = [...new Set(named)].map((name) => fileNamed(name, files))
+  const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
+  if (policyChanges.some(({ effect }) => effect !== 'unchanged')) deps.access.checkPolicies(policies)
+
+  const people = await deps.directory.apply(...parsed)
+  const things = await deps.catalog.apply(...parsed)
+  if (policyChanges.some(({ effect }) => effect !== 'unchanged')) await putPolicies(policies, deps)
+  return [...people, ...things, ...policyChanges]
+}
+
+/** The tenant's own policies, as they were last applied. */
+export async function storedPolicies(store: TenantStore): Promise<readonly PolicyFile[]> {
+  const row = await store.read((q) =>
+    q.selectFrom('policy_sets').select('source').where('layer', '=', 'tenant').executeTakeFirst(),
+  )
+  return row === undefined ? [] : filesSchema.parse(JSON.parse(row.source))
+}
+
+const filesSchema = z.array(z.object({ name: z.string(), text: z.string() }))
+
+function fileNamed(name: string, files: readonly NamedText[]): PolicyFile {
+  const found = files.find((file) => file.name === name)
+  if (found === undefined) throw manifestError([`\`policies\`: the text of \`${name}\` was not sent along`])
+  return { name, text: found.text }
+}
+
+async function policyEffects(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<Applied> {
+  const before = new Map((await storedPolicies(deps.store)).map(({ name, text }) => [name, text]))
+  const removed = [...before.keys()].filter((name) => !policies.some((policy) => policy.name === name))
+  return [
+    ...policies.map(({ name, text }) => {
+      const known = before.get(name)
+      const effect =
+        known === undefined ? ('created' as const) : known === text ? ('unchanged' as const) : ('updated' as const)
+      return { kind: 'Policies', id: name, effect, fields: effect === 'unchanged' ? [] : ['text'] }
+    }),
+    ...removed.map((name) => ({ kind: 'Policies', id: name, effect: 'updated' as const, fields: ['removed'] })),
+  ]
+}
+
+async function putPolicies(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<void> {
+  const row = { layer: 'tenant', source: JSON.stringify(policies), updated_at: deps.clock.now() }
+  await deps.store.write((q) =>
+    q
+      .insertInto('policy_sets')
+      .values(row)
+      .onConflict((conflict) => conflict.column('layer').doUpdateSet(row))
+      .execute(),
+  )
+  deps.access.setPolicies(policies)
+}

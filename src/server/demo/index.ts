@@ -1,0 +1,1 @@
+export { type Demo, type DemoSummary, openDemo } from './demo.ts'

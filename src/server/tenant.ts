@@ -1,0 +1,140 @@
+import { globSync, readFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { type Access, openAccess } from '../access/index.ts'
+import { type Log, openLog } from '../audit/index.ts'
+import { type Catalog, createGateway, openCatalog, toolReview } from '../gateway/index.ts'
+import { type TenantFace, traceOf } from '../http/index.ts'
+import { type Directory, openDirectory } from '../identity/index.ts'
+import type { Clock, Context, TenantId } from '../kernel/index.ts'
+import { type KeyRing, type MasterKey, openKeyRing } from '../keys/index.ts'
+import { createAuthorizationServer } from '../oauth/index.ts'
+import type { Stores } from '../store/index.ts'
+import { applyManifests, storedPolicies } from './apply.ts'
+import { recordTokensIn } from './record-tokens.ts'
+
+export interface TenantDeps {
+  readonly stores: Stores
+  readonly master: MasterKey
+  readonly publicUrl: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** One tenant with all its rooms open. */
+export interface Tenant extends TenantFace {
+  readonly catalog: Catalog
+  close(): Promise<void>
+}
+
+/** Opens the rooms of one tenant, lowest first, and wires them together. */
+export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant> {
+  const { clock, stores } = deps
+  const issuer = `${deps.publicUrl}/t/${id}`
+  const store = await stores.tenant(id)
+  const keyRing = await openKeyRing(store, deps.master, id, clock)
+  const directory = await openDirectory(store, clock)
+  const catalog = await openCatalog({ store, keyRing, clock, environment: deps.environment })
+  const access = openAccess(readFoundation())
+  access.setPolicies(await storedPolicies(store))
+  keepEntities(id, access, directory, catalog)
+  const log = await openTenantLog(id, issuer, keyRing, deps)
+
+  const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
+  const authorization = await createAuthorizationServer({
+    tenant: id,
+    issuer,
+    store,
+    keyRing,
+    directory,
+    clock,
+    audiences: [
+      { uri: `${issuer}/gw`, scopes: ['models', 'tools'] },
+      { uri: `${issuer}/api`, scopes: ['admin'] },
+    ],
+    recordToken: recordTokensIn(log, id),
+    reportFault: report('the authorization server failed'),
+  })
+  const gateway = createGateway({
+    tenant: id,
+    clock,
+    publicUrl: issuer,
+    authorization,
+    directory,
+    access,
+    log,
+    catalog,
+    report: ({ what, txn, error }) => deps.log.warn({ err: error, tenant: id, txn }, what),
+  })
+
+  return {
+    id,
+    issuer,
+    directory,
+    access,
+    catalog,
+    log,
+    authorization,
+    gateway,
+    toolReview: toolReview(catalog, clock),
+    async authenticate(headers: IncomingHttpHeaders): Promise<Context> {
+      const { caller, txn } = await authorization.authenticateBearer(headers, `${issuer}/api`)
+      return { tenant: id, txn, trace: traceOf(headers), clock, caller }
+    },
+    contextOf: (asker, principal) => ({
+      ...asker,
+      caller: {
+        chain: [{ kind: principal.kind, id: principal.id }],
+        delegation: undefined,
+        authentication: { method: 'asserted', at: clock.now() },
+        scope: undefined,
+        credential: asker.caller.credential,
+        expiresAt: asker.caller.expiresAt,
+      },
+    }),
+    apply: (manifests, policies) => applyManifests(manifests, policies, { store, directory, catalog, access, clock }),
+    onCut: (ctx, cut) =>
+      directory.onChange(() => {
+        if (!ctx.caller.chain.every((link) => directory.inGoodStanding(link.id))) cut()
+      }),
+    async close() {
+      await gateway.close()
+      await log.close()
+    },
+  }
+}
+
+const FOUNDATION = join(import.meta.dirname, '../../foundation')
+
+/** Schema and guardrails that ship with the product. */
+function readFoundation() {
+  const names = globSync('policies/**/*.cedar', { cwd: FOUNDATION }).sort()
+  return {
+    schema: readFileSync(join(FOUNDATION, 'schema.cedarschema'), 'utf8'),
+    policies: names.map((name) => ({ name: `foundation/${name}`, text: readFileSync(join(FOUNDATION, name), 'utf8') })),
+  }
+}
+
+/** Policies see the directory and the catalogue as they are now. */
+function keepEntities(id: TenantId, access: Access, directory: Directory, catalog: Catalog): void {
+  access.putEntities('tenant', [{ uid: { type: 'Tenant', id }, attrs: {}, parents: [] }])
+  const putDirectory = (): void => access.putEntities('directory', directory.entities())
+  const putCatalog = (): void => access.putEntities('catalog', catalog.entities())
+  putDirectory()
+  putCatalog()
+  directory.onChange(putDirectory)
+  catalog.onChange(putCatalog)
+}
+
+function openTenantLog(id: TenantId, issuer: string, keyRing: KeyRing, { stores, clock }: TenantDeps): Promise<Log> {
+  return openLog({
+    file: stores.tenantFile(id, '.log.db'),
+    tenant: id,
+    // C2SP tlog-checkpoint: the origin is the log's URL without its scheme.
+    origin: `${issuer.replace(/^https?:\/\//, '')}/log`,
+    keys: { signer: keyRing.logSigner(), quantumSigner: keyRing.logQuantumSigner(), sealing: keyRing.logSealing() },
+    clock,
+  })
+}
