@@ -58,19 +58,11 @@ export interface TenantTables {
     /** JSON array of scopes */
     scope: string
     audience: string
+    /** JSON array of the tokens and delegations that this one hangs on */
+    lineage: string
     created_at: number
     expires_at: number
     revoked_at: number | null
-  }
-  oidc_payloads: {
-    model: string
-    id: string
-    payload: string
-    grant_id: string | null
-    user_code: string | null
-    uid: string | null
-    consumed_at: number | null
-    expires_at: number | null
   }
   used_assertions: { issuer: string; jti: string; expires_at: number }
   revoked_tokens: { jti: string; expires_at: number }

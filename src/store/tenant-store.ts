@@ -42,7 +42,11 @@ export function storeOver<Tables>(db: DatabaseSync): ClosableStore<Tables> {
       checkOutside()
       return inside.run(true, () => kysely.transaction().execute((transaction) => work(facade(transaction))))
     },
-    close: () => kysely.destroy(),
+    async close() {
+      await kysely.destroy()
+      // A Kysely that was never used does not close what it was given.
+      if (db.isOpen) db.close()
+    },
   }
 }
 

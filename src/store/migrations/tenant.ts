@@ -57,30 +57,17 @@ export const tenantMigrations: readonly Migration[] = [
   CREATE TABLE delegations (
     id TEXT PRIMARY KEY,
     txn TEXT NOT NULL,
-    parent TEXT REFERENCES delegations (id),
+    parent TEXT,
     chain TEXT NOT NULL,
     scope TEXT NOT NULL,
     audience TEXT NOT NULL,
+    lineage TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     revoked_at INTEGER
   ) STRICT;
   CREATE INDEX delegations_by_txn ON delegations (txn);
-  CREATE TABLE oidc_payloads (
-    model TEXT NOT NULL,
-    id TEXT NOT NULL,
-    payload TEXT NOT NULL,
-    grant_id TEXT,
-    user_code TEXT,
-    uid TEXT,
-    consumed_at INTEGER,
-    expires_at INTEGER,
-    PRIMARY KEY (model, id)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX oidc_payloads_by_grant ON oidc_payloads (grant_id) WHERE grant_id IS NOT NULL;
-  CREATE INDEX oidc_payloads_by_user_code ON oidc_payloads (user_code) WHERE user_code IS NOT NULL;
-  CREATE INDEX oidc_payloads_by_uid ON oidc_payloads (uid) WHERE uid IS NOT NULL;
-  CREATE INDEX oidc_payloads_by_expiry ON oidc_payloads (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE INDEX delegations_by_expiry ON delegations (expires_at);
   CREATE TABLE used_assertions (
     issuer TEXT NOT NULL,
     jti TEXT NOT NULL,
@@ -89,6 +76,7 @@ export const tenantMigrations: readonly Migration[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX used_assertions_by_expiry ON used_assertions (expires_at);
   CREATE TABLE revoked_tokens (jti TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 
   CREATE TABLE policy_sets (layer TEXT PRIMARY KEY, source TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;
 
