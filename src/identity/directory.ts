@@ -106,7 +106,7 @@ export async function openDirectory(store: TenantStore, clock: Clock): Promise<D
 
     async issueGatewayKey(principal, { scope, ttl = 90 * DAY } = {}) {
       if (!Number.isInteger(ttl) || ttl <= 0 || ttl > LONGEST_TTL) {
-        throw new IdentityError('gateway_key_invalid', 'a gateway key lives between one second and 365 days')
+        throw new IdentityError('key_invalid', 'a gateway key lives between one second and 365 days')
       }
       checkPrincipal(principal)
       const now = clock.now()
@@ -134,7 +134,7 @@ export async function openDirectory(store: TenantStore, clock: Clock): Promise<D
         (principal: string) => [principal],
         async (q, before) => {
           const key = [...before.gatewayKeys.values()].find((candidate) => candidate.id === id)
-          if (key === undefined) throw new IdentityError('gateway_key_unknown', `no gateway key \`${id}\``)
+          if (key === undefined) throw new IdentityError('key_unknown', `no gateway key \`${id}\``)
           await q.updateTable('credentials').set({ revoked_at: clock.now() }).where('id', '=', id).execute()
           return key.principal
         },

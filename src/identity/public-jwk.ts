@@ -16,12 +16,19 @@ export interface RegisteredKey {
 /** Members that only a private or a secret key has (RFC 7518 §6). */
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
 
-/** By key type: curves (or `undefined` where there are none), the members that make the thumbprint, in its order. */
-const KINDS = {
-  EC: { curves: ['P-256'], members: ['crv', 'kty', 'x', 'y'] },
-  OKP: { curves: ['Ed25519'], members: ['crv', 'kty', 'x'] },
-  RSA: { curves: undefined, members: ['e', 'kty', 'n'] },
-} as const
+interface Kind {
+  readonly curve: string | undefined
+  /** What `alg` may say, where it is there. */
+  readonly algorithms: readonly string[]
+  /** The members that make the thumbprint, in its order. */
+  readonly members: readonly string[]
+}
+
+const KINDS: Readonly<Record<PublicJwk['kty'], Kind>> = {
+  EC: { curve: 'P-256', algorithms: ['ES256'], members: ['crv', 'kty', 'x', 'y'] },
+  OKP: { curve: 'Ed25519', algorithms: ['EdDSA', 'Ed25519'], members: ['crv', 'kty', 'x'] },
+  RSA: { curve: undefined, algorithms: ['PS256'], members: ['e', 'kty', 'n'] },
+}
 
 const OPTIONAL = ['kid', 'alg', 'use'] as const
 
@@ -35,12 +42,13 @@ export function parsePublicJwk(value: unknown): RegisteredKey | { readonly probl
   if (PRIVATE.some((member) => given.has(member))) return { problem: 'a private key; register only its public half' }
   const kty = given.get('kty')
   if (kty !== 'EC' && kty !== 'OKP' && kty !== 'RSA') return { problem: 'key type must be EC, OKP or RSA' }
-  const { curves, members } = KINDS[kty]
-  if (curves !== undefined && !curves.some((curve) => curve === given.get('crv'))) {
-    return { problem: `curve must be ${curves.join(' or ')}` }
-  }
-  const use = given.get('use')
+  const { curve, algorithms, members } = KINDS[kty]
+  if (curve !== undefined && given.get('crv') !== curve) return { problem: `curve must be ${curve}` }
+  const [use, alg] = [given.get('use'), given.get('alg')]
   if (use !== undefined && use !== 'sig') return { problem: 'not a key for signatures' }
+  if (alg !== undefined && !algorithms.some((known) => known === alg)) {
+    return { problem: `algorithm must be ${algorithms.join(' or ')}` }
+  }
 
   const jwk: Record<string, string> = {}
   for (const member of [...members, ...OPTIONAL]) {
@@ -57,8 +65,9 @@ export function parsePublicJwk(value: unknown): RegisteredKey | { readonly probl
 function problemOf(jwk: Readonly<Record<string, string>>): string | undefined {
   try {
     const key = createPublicKey({ key: jwk, format: 'jwk' })
-    const bits = key.asymmetricKeyDetails?.modulusLength
-    return bits !== undefined && (bits < 2048 || bits > 8192) ? 'RSA keys have 2048 to 8192 bits' : undefined
+    const { modulusLength: bits, publicExponent: e } = key.asymmetricKeyDetails ?? {}
+    if (bits !== undefined && (bits < 2048 || bits > 8192)) return 'RSA keys have 2048 to 8192 bits'
+    return e !== undefined && e < 65_537n ? 'the exponent of an RSA key is 65537 or more' : undefined
   } catch (error) {
     return `not a valid key (${errorText(error).toLowerCase()})`
   }
