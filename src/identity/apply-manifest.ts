@@ -127,12 +127,7 @@ async function assignRoles(q: Q, kind: 'principal' | 'group', id: string, roles:
 }
 
 /** Makes `keys` the registered keys of a principal. Whoever has keys has no client secret: it would be the weaker way in. */
-export async function registerKeys(
-  q: Q,
-  principal: string,
-  keys: ReadonlyMap<string, PublicJwk>,
-  now: number,
-): Promise<void> {
+async function registerKeys(q: Q, principal: string, keys: ReadonlyMap<string, PublicJwk>, now: number): Promise<void> {
   await q
     .updateTable('credentials')
     .set({ revoked_at: now })

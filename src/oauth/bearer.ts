@@ -23,7 +23,7 @@ const KEY_PREFIX = 'spk_'
 
 /**
  * Takes the credential of a request: an access token or a gateway key, as `Authorization: Bearer` (RFC 6750 §2.1) or
- * in `x-api-key`, where Anthropic's clients put it. Throws `credentials_missing` or `invalid_token`.
+ * in `x-api-key`, where Anthropic's clients put it. Throws `no_credentials` or `invalid_token`.
  */
 export async function authenticateBearer(
   headers: IncomingHttpHeaders,
@@ -39,7 +39,7 @@ export async function authenticateBearer(
 function credentialOf(headers: IncomingHttpHeaders): string {
   const { authorization, 'x-api-key': apiKey } = headers
   if (authorization === undefined && apiKey === undefined) {
-    throw new OAuthError('credentials_missing', 'a credential is needed')
+    throw new OAuthError('no_credentials', 'a credential is needed')
   }
   // A request that names two callers has none.
   if (authorization !== undefined && apiKey !== undefined) throw invalidToken('two credentials')
@@ -84,7 +84,7 @@ export function bearerChallenge(
   const parameters: readonly (readonly [string, string | undefined])[] = [
     ['realm', options.realm],
     // RFC 6750 §3.1: without credentials in the request there is nothing to say about them.
-    ['error', error.code === 'credentials_missing' ? undefined : error.code],
+    ['error', error.code === 'no_credentials' ? undefined : error.code],
     ['scope', options.scope?.join(' ')],
     ['resource_metadata', options.resourceMetadata],
   ]

@@ -2,8 +2,6 @@
 export interface BoundedCache<Value> {
   get(key: string): Value | undefined
   set(key: string, value: Value): void
-  delete(key: string): void
-  readonly size: number
 }
 
 export function boundedCache<Value>(limit: number): BoundedCache<Value> {
@@ -24,12 +22,6 @@ export function boundedCache<Value>(limit: number): BoundedCache<Value> {
       if (entries.size <= limit) return
       const oldest = entries.keys().next()
       if (oldest.done !== true) entries.delete(oldest.value)
-    },
-    delete: (key) => {
-      entries.delete(key)
-    },
-    get size() {
-      return entries.size
     },
   }
 }

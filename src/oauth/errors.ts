@@ -1,6 +1,6 @@
 import { SallyportError } from '../kernel/index.ts'
 
-export type OAuthErrorCode = 'credentials_missing' | 'invalid_token'
+export type OAuthErrorCode = 'no_credentials' | 'invalid_token'
 
 /** Why a caller is not let in. Whatever is wrong with a credential, `invalid_token` says the same to the caller. */
 export class OAuthError extends SallyportError<OAuthErrorCode> {}

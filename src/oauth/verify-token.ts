@@ -15,7 +15,7 @@ import {
 import type { KeyRing } from '../keys/index.ts'
 import { covers } from './audience.ts'
 import { boundedCache } from './bounded-cache.ts'
-import { invalidToken, type OAuthError } from './errors.ts'
+import { invalidToken, OAuthError } from './errors.ts'
 import type { Delegation, TokenState } from './token-state.ts'
 
 /** An access token that holds: who acts for whom, how narrow, under which request id. */
@@ -125,7 +125,12 @@ async function verifyOnce(token: string, deps: VerifierDeps): Promise<VerifiedTo
   }
 }
 
+// RFC 7515 §7.1, with the 64 bytes of an ES256 signature in their one spelling: decoders forgive padding, foreign
+// characters and stray bits, and one token would have many names.
+const COMPACT_ES256 = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]$/
+
 async function signedClaims(token: string, deps: VerifierDeps): Promise<z.output<typeof claimsSchema>> {
+  if (!COMPACT_ES256.test(token)) throw invalidToken('not a compact ES256 token')
   try {
     const { payload } = await jwtVerify(token, ({ kid }: JWTHeaderParameters) => publicKeyOf(kid, deps.keyRing), {
       algorithms: ['ES256'],
@@ -136,7 +141,7 @@ async function signedClaims(token: string, deps: VerifierDeps): Promise<z.output
     })
     return claimsSchema.parse(payload)
   } catch (error) {
-    throw invalidToken(errorText(error), error)
+    throw error instanceof OAuthError ? error : invalidToken(errorText(error), error)
   }
 }
 
