@@ -14,6 +14,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   denied: 403,
   shutting_down: 503,
   // oauth
+  no_credentials: 401,
   invalid_token: 401,
   // access
   question_invalid: 400,
@@ -22,6 +23,8 @@ export const STATUS: Readonly<Record<string, number>> = {
   manifest_invalid: 422,
   principal_unknown: 404,
   key_unknown: 404,
+  key_invalid: 400,
+  secret_not_needed: 409,
   // audit
   log_unavailable: 503,
   log_overloaded: 503,
