@@ -1,6 +1,9 @@
 export { AuditError, type AuditErrorCode } from './errors.ts'
+export { fileSource } from './file-source.ts'
 export { type Log, type LogOptions, type LogStatus, openLog } from './log.ts'
 export type { LogKeys, SigningPair } from './log-keys.ts'
+export { type FetchBytes, type FoundCheckpoint, type LogSource, remoteSource } from './log-source.ts'
+export type { Problem } from './problems.ts'
 export {
   type DecidedQuestion,
   type DecisionBody,
@@ -22,3 +25,4 @@ export {
 } from './record.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
+export { type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

@@ -74,7 +74,7 @@ export class LogFile {
       const known = this.#currentOrigin(origin)
       const termKey = this.keys.termKey({ create: false })
       if (known === undefined || termKey === undefined) this.#begin()
-      this.#origin = known ?? { id: this.#startOrigin(origin, size), name: origin }
+      this.#origin = known ?? { id: this.#startOrigin(origin), name: origin }
       const key = termKey ?? this.keys.termKey({ create: true })
       if (key === undefined) throw corrupt('the key of its search index cannot be opened')
       if (known === undefined || termKey === undefined) this.#statements.commit.run()
@@ -218,12 +218,11 @@ export class LogFile {
     return row?.origin === name ? { id: Number(row.id), name } : undefined
   }
 
-  #startOrigin(name: string, size: number): number {
+  #startOrigin(name: string): number {
     if (this.db.prepare('SELECT 1 FROM origins WHERE origin = ?').get(name) !== undefined) {
       throw corrupt(`it has signed as \`${name}\` before and went on under another name since`)
     }
-    const { lastInsertRowid } = this.db.prepare('INSERT INTO origins (from_size, origin) VALUES (?, ?)').run(size, name)
-    return Number(lastInsertRowid)
+    return Number(this.db.prepare('INSERT INTO origins (origin) VALUES (?)').run(name).lastInsertRowid)
   }
 
   #restoreTile(level: number, n: number, width: number): Uint8Array {

@@ -3,8 +3,8 @@ import type { Migration } from '../store/index.ts'
 /** `data/tenants/NAME.log.db`. What every byte in it is covered by stands in docs/explanation/log.md. */
 export const logMigrations: readonly Migration[] = [
   `
-  -- The name the log signs under, from which size on; a log restored from a backup goes on under a new one.
-  CREATE TABLE origins (id INTEGER PRIMARY KEY, from_size INTEGER NOT NULL, origin TEXT NOT NULL UNIQUE) STRICT;
+  -- The names the log has signed under, the newest last; a log restored from a backup goes on under a new one.
+  CREATE TABLE origins (id INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE) STRICT;
 
   -- leaf: the entry of the Merkle log. body: sealed, null once forgotten. seal: which keys it was sealed under.
   -- txn: a number made of the txn, to find the records of one request.

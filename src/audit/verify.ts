@@ -1,0 +1,154 @@
+import { errorText } from '../kernel/index.ts'
+import { equalHashes, parseNote, type VerifiedCheckpoint, type Verifier, verifyCheckpoint } from '../translog/index.ts'
+import type { ContentsReport, FoundCheckpoint, LogSource } from './log-source.ts'
+import { type Problem, Problems } from './problems.ts'
+import { verifyTree } from './verify-tree.ts'
+
+export interface VerifyOptions {
+  /** The log's public keys: every checkpoint must be signed by all of them. */
+  readonly verifiers: readonly Verifier[]
+  /** Public keys of witnesses that are trusted to have seen no other history. */
+  readonly witnesses?: readonly Verifier[]
+  /** The name that the newest checkpoint must carry; any, where left out. */
+  readonly origin?: string
+  /** Checkpoints that were kept from earlier: the log must still contain what they signed. */
+  readonly kept?: readonly string[]
+  /** Called now and then; `done` and `total` count records, twice each where bodies are verified too. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+export interface VerifyReport {
+  readonly ok: boolean
+  readonly problems: readonly Problem[]
+  readonly origin: string | undefined
+  /** Records that the newest checkpoint covers. */
+  readonly size: number
+  /** The root that the newest checkpoint signs, base64. */
+  readonly root: string | undefined
+  readonly checkpoints: number
+  /** Names of the witnesses that cosigned the newest checkpoint; none means: unwitnessed. */
+  readonly witnesses: readonly string[]
+  /** Records in the file that no checkpoint covers yet. */
+  readonly uncovered: number
+  /** Missing where bodies were not looked at: over HTTP, or without the key. */
+  readonly bodies?: { readonly readable: number; readonly erased: number }
+}
+
+/**
+ * Verifies a log from the first record: leaves against tiles, tiles against the signed checkpoints, and with a file and
+ * its key also bodies, columns and search index. What is wrong is in `problems`, by name; it throws only where the
+ * source can't be read at all.
+ */
+export async function verifyLog(source: LogSource, options: VerifyOptions): Promise<VerifyReport> {
+  const problems = new Problems()
+  const found = await source.checkpoints()
+  if (found.length === 0) problems.add({ part: 'log', message: 'the log has no checkpoint' })
+  const checkpoints = found.flatMap((one) => verifyOne(one, options, problems) ?? [])
+  checkOrder(checkpoints, problems)
+  const kept = (options.kept ?? []).flatMap((note) => verifyOne({ note }, options, problems) ?? [])
+  const newest = checkpoints[checkpoints.length - 1]
+  if (newest !== undefined && options.origin !== undefined && newest.origin !== options.origin) {
+    const message = `the log signs as \`${newest.origin}\`, not as \`${options.origin}\``
+    problems.add({ part: 'log', message })
+  }
+
+  const size = newest?.size ?? 0
+  const total = size * (source.contents === undefined ? 1 : 2)
+  let reported = performance.now()
+  const progress = (done: number): void => {
+    if (performance.now() - reported < PROGRESS_EVERY && done < total) return
+    reported = performance.now()
+    options.onProgress?.(done, total)
+  }
+  const sizes = new Set([...checkpoints, ...kept].map((checkpoint) => checkpoint.size))
+  const { roots } = await verifyTree(source, size, newest?.root, sizes, problems, async (done) => {
+    progress(done)
+    if (done % YIELD_EVERY === 0) await new Promise((resolve) => setImmediate(resolve))
+  })
+  checkRoots(checkpoints, roots, 'the checkpoint', problems)
+  checkRoots(kept, roots, 'the checkpoint kept from earlier', problems)
+
+  const contents: ContentsReport | undefined = await source.contents?.(size, (done) => progress(size + done))
+  for (const problem of contents?.problems ?? []) problems.add(problem)
+  return {
+    ok: problems.count === 0,
+    problems: problems.list(),
+    origin: newest?.origin,
+    size,
+    root: newest && Buffer.from(newest.root).toString('base64'),
+    checkpoints: found.length,
+    witnesses: newest === undefined ? [] : witnessesOf(newest, options.witnesses ?? []),
+    uncovered: contents?.uncovered ?? 0,
+    ...(contents?.bodies === undefined ? {} : { bodies: contents.bodies }),
+  }
+}
+
+const PROGRESS_EVERY = 100
+const YIELD_EVERY = 4096
+
+function verifyOne(
+  { note, size, origin }: FoundCheckpoint,
+  { verifiers, witnesses = [] }: VerifyOptions,
+  problems: Problems,
+): VerifiedCheckpoint | undefined {
+  const add = (message: string): void => problems.add({ part: 'checkpoint', size: size ?? 0, message })
+  const named = size === undefined ? 'the checkpoint' : `the checkpoint of size ${size}`
+  let checkpoint: VerifiedCheckpoint
+  try {
+    // Names of keys follow the origin: a log that goes on under a new one signs under that name.
+    checkpoint = verifyCheckpoint(note, [...verifiers, ...witnesses])
+  } catch (error) {
+    add(`${named} is not one that the log signed: ${errorText(error)}`)
+    return undefined
+  }
+  const { signatures } = checkpoint.note
+  const isBy = (verifier: Verifier) => signatures.some((one) => one.id === verifier.id && one.name === verifier.name)
+  const mine = verifiers.filter((verifier) => verifier.name === checkpoint.origin)
+  if (mine.length === 0 || !mine.every(isBy)) add(`${named} lacks a signature of the log`)
+  if (size !== undefined && signatures.length !== parseNote(note).signatures.length) {
+    add(`${named} has a signature of an unknown key`)
+  }
+  if (size !== undefined && checkpoint.size !== size) add(`${named} says that it is of size ${checkpoint.size}`)
+  if (origin !== undefined && checkpoint.origin !== origin) add(`${named} is of the log \`${checkpoint.origin}\``)
+  return checkpoint
+}
+
+// Ordered by the origins' age, sizes must rise too.
+function checkOrder(checkpoints: readonly VerifiedCheckpoint[], problems: Problems): void {
+  for (const [i, checkpoint] of checkpoints.entries()) {
+    const before = checkpoints[i - 1]
+    if (before !== undefined && before.size > checkpoint.size) {
+      const message = `the checkpoint of size ${checkpoint.size} comes after one of size ${before.size}`
+      problems.add({ part: 'checkpoint', size: checkpoint.size, message })
+    }
+  }
+}
+
+function checkRoots(
+  checkpoints: readonly VerifiedCheckpoint[],
+  roots: ReadonlyMap<number, Uint8Array>,
+  what: string,
+  problems: Problems,
+): void {
+  let agreed = 0
+  for (const { size, root } of checkpoints) {
+    const found = roots.get(size)
+    if (found !== undefined && equalHashes(found, root)) {
+      agreed = size
+      continue
+    }
+    // Where records were named already, the root can't agree and says nothing more.
+    if (found !== undefined && problems.count > 0) return
+    const message =
+      found === undefined
+        ? `${what} of size ${size} covers more records than the log has`
+        : `${what} of size ${size} signs other records: something between ${agreed} and ${size - 1} was rewritten`
+    problems.add({ part: 'checkpoint', size, message })
+    return
+  }
+}
+
+function witnessesOf({ note }: VerifiedCheckpoint, witnesses: readonly Verifier[]): string[] {
+  const known = witnesses.filter(({ name, id }) => note.signatures.some((one) => one.name === name && one.id === id))
+  return known.map(({ name }) => name)
+}

@@ -1,0 +1,27 @@
+// Appends under load until it is killed; prints the index and the txn of each record once it is acknowledged.
+// `node log-child.ts FILE SEALING_KEY_HEX SIGNING_KEY_PEM_BASE64`
+import { createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import { openLog } from '../../src/audit/index.ts'
+import { decision, origin, outcome, tenant } from '../../src/audit/log-fixture.ts'
+import { systemClock } from '../../src/kernel/index.ts'
+
+const [file = '', sealing = '', signing = ''] = process.argv.slice(2)
+const privateKey = createPrivateKey(Buffer.from(signing, 'base64').toString('utf8'))
+const keys = {
+  signer: { privateKey, publicKey: createPublicKey(privateKey) },
+  sealing: createSecretKey(Buffer.from(sealing, 'hex')),
+}
+const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20 })
+writeSync(1, 'open\n')
+
+async function caller(): Promise<never> {
+  for (;;) {
+    const asked = decision({ at: Date.now() })
+    const index = await log.append(asked)
+    writeSync(1, `${index} ${asked.txn}\n`)
+    const answered = await log.append(outcome(index, asked.txn, Date.now()))
+    writeSync(1, `${answered} ${asked.txn}\n`)
+  }
+}
+await Promise.all(Array.from({ length: 64 }, caller))
