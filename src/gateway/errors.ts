@@ -1,7 +1,6 @@
 import { SallyportError } from '../kernel/index.ts'
 
 export type GatewayErrorCode =
-  | 'unauthenticated'
   | 'endpoint_unknown'
   | 'model_unknown'
   | 'server_unknown'
@@ -17,12 +16,33 @@ export type GatewayErrorCode =
   | 'cut'
   | 'catalog_invalid'
   | 'tool_unknown'
+  | 'method_unknown'
+  | 'arguments_invalid'
+  | 'version_unsupported'
+  | 'origin_refused'
+  | 'internal'
 
-export class GatewayError extends SallyportError<GatewayErrorCode> {}
+export class GatewayError extends SallyportError<GatewayErrorCode> {
+  /** What was asked for, where that is known although it could not be decided; for the record. */
+  readonly about: Asked | undefined
+
+  constructor(
+    code: GatewayErrorCode,
+    publicMessage: string,
+    options: { detail?: string; cause?: unknown; about?: Asked } = {},
+  ) {
+    super(code, publicMessage, options)
+    this.about = options.about
+  }
+}
+
+interface Asked {
+  readonly action: string
+  readonly resource: { readonly type: string; readonly id: string }
+}
 
 /** The HTTP status of each code; the table of the edge includes this one. */
 export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
-  unauthenticated: 401,
   endpoint_unknown: 404,
   model_unknown: 404,
   server_unknown: 404,
@@ -39,4 +59,25 @@ export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   cut: 403,
   catalog_invalid: 422,
   tool_unknown: 404,
+  method_unknown: 404,
+  arguments_invalid: 400,
+  version_unsupported: 400,
+  // the `Origin` header of a browser, not the origin of a value
+  origin_refused: 403,
+  internal: 500,
+}
+
+// What comes out of the rooms below while a request is served.
+const BELOW: Readonly<Record<string, number>> = {
+  no_credentials: 401,
+  invalid_token: 401,
+  log_unavailable: 503,
+  log_overloaded: 503,
+  store_unavailable: 503,
+}
+
+/** The HTTP status of whatever a request can fail with. */
+export function statusOf(error: unknown): number {
+  if (error instanceof GatewayError) return GATEWAY_STATUS[error.code]
+  return error instanceof SallyportError ? (BELOW[error.code] ?? 500) : 500
 }

@@ -1,7 +1,9 @@
 import type { Access, CallFacts } from '../access/index.ts'
-import type { Caller, Clock, Context, Json, PrincipalId, TenantId, Txn } from '../kernel/index.ts'
-import { actorOf } from '../kernel/index.ts'
+import type { Log } from '../audit/index.ts'
+import { actorOf, type Clock, type Context, type Json, type TenantId, type Txn } from '../kernel/index.ts'
+import type { AuthorizationServer } from '../oauth/index.ts'
 import type { Catalog } from './catalog/index.ts'
+import type { Flight } from './flight.ts'
 import type { UpstreamAnswer, UpstreamRequest } from './protocol.ts'
 
 /** What the gateway of one tenant needs from the other rooms. Wired in server/. */
@@ -10,38 +12,18 @@ export interface GatewayPorts {
   readonly clock: Clock
   /** Where clients reach the tenant: `https://sallyport.example/t/NAME`, without a slash at the end. */
   readonly publicUrl: string
-  /** Who holds this credential (an access token for the gateway, or a gateway key). Throws for nobody: 401. */
-  readonly identify: (credential: string) => Identified | Promise<Identified>
-  /** The human who answers for an agent. */
-  readonly sponsorOf: (principal: PrincipalId) => PrincipalId | undefined
-  readonly access: Pick<Access, 'decide' | 'couldAllow'>
-  readonly log: RecordLog
+  readonly authorization: Pick<AuthorizationServer, 'authenticateBearer' | 'challenge'>
+  readonly access: Pick<Access, 'decide' | 'couldAllow' | 'revision'>
+  readonly log: Pick<Log, 'append'>
   readonly catalog: Catalog
   readonly origin: OriginMemory
-  /** Sends a request to its upstream. Rejects with `upstream_unreachable` or `upstream_timeout`. */
-  readonly forward: (request: UpstreamRequest) => Promise<UpstreamAnswer>
+  /**
+   * Sends a request to its upstream. Rejects with `upstream_unreachable` or `upstream_timeout`, or with what `flight` is
+   * broken off for.
+   */
+  readonly forward: (request: UpstreamRequest, flight?: Flight) => Promise<UpstreamAnswer>
   /** For the operator: what went wrong without anybody having been told. */
   readonly report: (problem: { readonly what: string; readonly txn?: Txn; readonly error: unknown }) => void
-}
-
-export interface Identified {
-  readonly caller: Caller
-  /** From the token; a credential that carries none begins a new one with each request. */
-  readonly txn: Txn | undefined
-}
-
-/** The part of the tenant's log that the gateway writes. */
-export interface RecordLog {
-  /** Resolves with the index once the record is durable; rejects when it cannot be: then nothing may happen. */
-  append(record: {
-    readonly kind: 'decision' | 'outcome'
-    readonly tenant: TenantId
-    readonly txn: Txn
-    readonly trace: string
-    /** Milliseconds since the epoch. */
-    readonly at: number
-    readonly body: { readonly [name: string]: Json }
-  }): Promise<number>
 }
 
 /** Remembers in which part of a conversation a value was first seen. */

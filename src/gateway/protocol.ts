@@ -1,18 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Decision, Question } from '../access/index.ts'
+import type { CallFacts, Decision, Question } from '../access/index.ts'
 import type { Context, Json, SallyportError, Txn } from '../kernel/index.ts'
 import type { Upstream } from './catalog/index.ts'
-import type { GatewayPorts } from './ports.ts'
+import type { ArgumentOrigins, GatewayPorts } from './ports.ts'
 
 /**
- * What a kind of upstream knows that the pipeline does not: how its clients present a credential, what a request asks
- * for, how answers and errors look. `Target` is what `resolve` found; `Kept` is what `inspectRequest` keeps for
+ * What a kind of upstream knows that the pipeline does not: what a request asks for, how answers and errors look. `Target` is what `resolve` found; `Kept` is what `inspectRequest` keeps for
  * `respond`. Whatever these functions throw as a `SallyportError` refuses the request: it is recorded and answered with
  * `failed`.
  */
 export interface Protocol<Target = unknown, Kept = unknown> {
-  /** The secret or token that the client sent, wherever its protocol puts it. */
-  credentialOf(headers: IncomingHttpHeaders): string | undefined
+  /**
+   * What a token must be for to be good here (RFC 8707), as the path below the tenant's URL: `/gw/openai`,
+   * `/gw/mcp/SERVER`.
+   */
+  audienceOf(path: string): string
   /** Which upstream and which resource are meant. Throws `GatewayError` for what does not exist or is not understood. */
   resolve(ctx: Context, request: GatewayRequest, ports: GatewayPorts): Target | Promise<Target>
   inspectRequest(
@@ -34,6 +36,14 @@ export interface Protocol<Target = unknown, Kept = unknown> {
   failedInStream(failure: Failure<Target>): string
 }
 
+/** A request as it comes in, its body not yet read. */
+export interface Arrival extends Omit<GatewayRequest, 'body'> {
+  /** W3C trace id. */
+  readonly trace: string
+  /** Reads the body, once. Rejects with `body_too_large`, or with `client_gone` where it never ends. */
+  body(): Promise<Buffer>
+}
+
 /** A request below its mount point, its body read and within the limit. */
 export interface GatewayRequest {
   readonly method: string
@@ -45,10 +55,20 @@ export interface GatewayRequest {
   readonly body: Buffer
 }
 
+/** A question to the decision point, and what else the record says of it. */
+export interface Asked extends Question {
+  /** With the sources of the arguments where they are known, for the record. */
+  readonly call?: ArgumentOrigins | CallFacts | 'unknown'
+  /** See `digestJson`; the arguments themselves are never recorded. */
+  readonly argumentsDigest?: string
+  /** Denied without asking, because it cannot be decided: why, in words for the caller. */
+  readonly undecidable?: string
+}
+
 /** What a request asks for, before anything is decided. */
 export interface Inspection<Kept = unknown> {
   /** One record holds the answers to all of them. */
-  readonly questions: readonly [Question, ...Question[]]
+  readonly questions: readonly [Asked, ...Asked[]]
   /** For the decision record, beside the decisions: digests, counts, the method. Never arguments or text. */
   readonly detail?: { readonly [name: string]: Json }
   readonly kept: Kept
@@ -66,7 +86,7 @@ export type Plan =
   | { readonly kind: 'hide'; readonly decision: Decision; readonly error: SallyportError }
 
 /** One denial denies the request; otherwise it is forwarded. */
-export function allOf(questions: readonly Question[], decisions: readonly Decision[], request: UpstreamRequest): Plan {
+export function allOf(questions: readonly Asked[], decisions: readonly Decision[], request: UpstreamRequest): Plan {
   for (const [index, question] of questions.entries()) {
     const decision = decisions[index]
     // INVARIANT: a question without an answer would be a defect of the pipeline; it is thrown, not passed.
@@ -119,6 +139,16 @@ export interface Sink {
   onGone(listener: () => void): void
 }
 
+/** The sink, as the pipeline has it. */
+export interface ClientSink extends Sink {
+  /** The status that was sent. */
+  readonly status: number | undefined
+  /** Whether what was started is a stream of server-sent events, so that an error can be told in it. */
+  readonly isEventStream: boolean
+  /** Names the request in the headers of its answer. */
+  mark(txn: Txn, record: number | undefined): void
+}
+
 /** What a client gets from Sallyport itself. */
 export interface HttpAnswer {
   readonly status: number
@@ -134,7 +164,7 @@ export interface Reference {
 
 /** A denial for the client. Policy ids, titles and the remedy may be shown; facts may not. */
 export interface Denial<Target = unknown, Kept = unknown> extends Reference {
-  readonly question: Question
+  readonly question: Asked
   readonly decision: Decision
   readonly target: Target
   readonly kept: Kept
@@ -145,9 +175,6 @@ export interface Failure<Target = unknown> extends Reference {
   readonly error: SallyportError
   /** The HTTP status it has. */
   readonly status: number
-  readonly path: string
-  /** Of the tenant; see `GatewayPorts`. */
-  readonly publicUrl: string
   /** Absent where the request did not get as far. */
   readonly target: Target | undefined
 }
@@ -168,7 +195,7 @@ export interface Exchange<Target = unknown, Kept = unknown> {
    * more decision record. Resolves when that is durable: only then may anything of it reach the client. Rejects when
    * it cannot be recorded.
    */
-  decide(questions: readonly Question[], detail?: { readonly [name: string]: Json }): Promise<Ruling>
+  decide(questions: readonly Asked[], detail?: { readonly [name: string]: Json }): Promise<Ruling>
 }
 
 /** Decisions, in the order of the questions, and the index of the record that holds them. */

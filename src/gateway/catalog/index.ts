@@ -1,4 +1,5 @@
 export type { Catalog, CatalogChanges } from './catalog.ts'
+export { LOCAL_SERVER, localToolEntity } from './catalog-entities.ts'
 export {
   type CatalogEntity,
   type Model,
@@ -9,4 +10,5 @@ export {
   type Upstream,
   type UpstreamKind,
 } from './entries.ts'
+export { openCatalog } from './open-catalog.ts'
 export { type CatalogManifest, catalogSections } from './sections.ts'

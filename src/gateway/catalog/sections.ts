@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Sections } from '../../identity/index.ts'
+import { isRefusedAddress } from '../forwarding/public-lookup.ts'
 
 const ID = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/
 // Vendors name models like paths and versions: `meta-llama/Llama-3.1-8B`, `qwen2.5:7b`.
@@ -32,6 +33,7 @@ const upstream = z.strictObject({
       const url = URL.parse(text)
       return url === null || (url.username === '' && url.password === '')
     }, 'must hold no credential: use `credential`')
+    .refine((text) => !isRefusedAddress(URL.parse(text)?.hostname ?? ''), 'is an address where no upstream can be')
     .transform((text) => text.replace(/\/+$/, '')),
   credential: credential.optional(),
   timeouts: z

@@ -1,0 +1,205 @@
+import { type Context, SallyportError } from '../kernel/index.ts'
+import { OAuthError } from '../oauth/index.ts'
+import { GatewayError, statusOf } from './errors.ts'
+import { Flight, type Flights } from './flight.ts'
+import type { GatewayPorts } from './ports.ts'
+import type {
+  Arrival,
+  Asked,
+  ClientSink,
+  Exchange,
+  HttpAnswer,
+  Inspection,
+  Outcome,
+  OutcomeStatus,
+  Plan,
+  Protocol,
+  Ruling,
+} from './protocol.ts'
+import { authenticate } from './stages/authenticate.ts'
+import { decide } from './stages/decide.ts'
+import { forward } from './stages/forward.ts'
+import { inspectRequest } from './stages/inspect-request.ts'
+import { inspectResponse } from './stages/inspect-response.ts'
+import { recordDecision, recordRefusal } from './stages/record-decision.ts'
+import { recordOutcome } from './stages/record-outcome.ts'
+import { resolve } from './stages/resolve.ts'
+
+/**
+ * The way of a request, from top to bottom. It always ends the sink. INVARIANT: no record, no action: the upstream is
+ * called, and anything but a 401 is answered, only after the decision is durable.
+ */
+export async function serve<Target, Kept>(
+  protocol: Protocol<Target, Kept>,
+  arrival: Arrival,
+  sink: ClientSink,
+  ports: GatewayPorts,
+  flights: Flights,
+): Promise<void> {
+  const flight = new Flight()
+  sink.onGone(() => flight.abort(new GatewayError('client_gone', 'the client hung up')))
+  const way: Way<Target> = { started: ports.clock.now(), ctx: undefined, target: undefined, record: undefined }
+  try {
+    const ctx = await authenticate(protocol, arrival, ports)
+    way.ctx = ctx
+    sink.mark(ctx.txn, undefined)
+    flights.add(flight, ctx.caller.chain)
+
+    const { request, target } = await resolve(protocol, ctx, arrival, ports)
+    way.target = target
+    const inspection = await inspectRequest(protocol, ctx, target, request, ports)
+    const decisions = decide(ctx, inspection.questions, ports.access)
+    const plan = inspection.proceed(decisions)
+    const record = await recordDecision(ctx, { ...inspection, decisions, ...finalOf(plan) }, ports)
+    way.record = record
+    sink.mark(ctx.txn, record)
+    if (plan.kind !== 'forward') {
+      const { answer, outcome } = answerHere(plan, protocol, { ctx, target, record, inspection })
+      send(answer, sink)
+      if (outcome !== undefined) recordOutcome(ctx, record, way.started, outcome, ports)
+      return
+    }
+
+    const answer = await forward(plan.request, flight, ports)
+    const exchange: Exchange<Target, Kept> = {
+      ctx,
+      request,
+      target,
+      kept: inspection.kept,
+      decisions,
+      record,
+      ports,
+      decide: (questions, detail) => decideWithin(ctx, record, questions, detail, ports),
+    }
+    const outcome = await inspectResponse(protocol, exchange, answer, sink)
+    recordOutcome(ctx, record, way.started, outcome, ports)
+  } catch (error) {
+    await fail(protocol, arrival, flight.error ?? error, sink, way, ports)
+  } finally {
+    flights.remove(flight)
+  }
+}
+
+/** How far a request came. */
+interface Way<Target> {
+  readonly started: number
+  ctx: Context | undefined
+  target: Target | undefined
+  record: number | undefined
+}
+
+function finalOf(plan: Plan): { readonly outcome: 'allow' | 'deny'; readonly hidden?: boolean } {
+  if (plan.kind === 'deny') return { outcome: 'deny' }
+  return plan.kind === 'hide' ? { outcome: 'deny', hidden: true } : { outcome: 'allow' }
+}
+
+/** What is answered without an upstream. A denial has no outcome: nothing was done. */
+function answerHere<Target, Kept>(
+  plan: Exclude<Plan, { kind: 'forward' }>,
+  protocol: Protocol<Target, Kept>,
+  at: {
+    readonly ctx: Context
+    readonly target: Target
+    readonly record: number
+    readonly inspection: Inspection<Kept>
+  },
+): { readonly answer: HttpAnswer; readonly outcome?: Outcome } {
+  const reference = { txn: at.ctx.txn, record: at.record }
+  if (plan.kind === 'answer') {
+    const answer = plan.answer(reference)
+    return { answer, outcome: { status: 'ok', httpStatus: answer.status } }
+  }
+  const { target } = at
+  if (plan.kind === 'hide') {
+    const status = statusOf(plan.error)
+    return { answer: protocol.failed({ ...reference, error: plan.error, status, target }) }
+  }
+  const { decision, question } = plan
+  return { answer: protocol.denied({ ...reference, question, decision, target, kept: at.inspection.kept }) }
+}
+
+/** Decides what the answer to a request made necessary, in a record of its own. */
+async function decideWithin(
+  ctx: Context,
+  within: number,
+  questions: readonly Asked[],
+  detail: Inspection['detail'],
+  ports: GatewayPorts,
+): Promise<Ruling> {
+  const [first, ...rest] = questions
+  if (first === undefined) return { decisions: [], record: within }
+  const decisions = decide(ctx, questions, ports.access)
+  const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
+  const decided = { questions: [first, ...rest], decisions, outcome, within } as const
+  const record = await recordDecision(ctx, detail === undefined ? decided : { ...decided, detail }, ports)
+  return { decisions, record }
+}
+
+/** Tells the client what went wrong, and the log. */
+async function fail<Target>(
+  protocol: Protocol<Target>,
+  arrival: Arrival,
+  thrown: unknown,
+  sink: ClientSink,
+  way: Way<Target>,
+  ports: GatewayPorts,
+): Promise<void> {
+  const { ctx, target } = way
+  let error = knownError(thrown, ctx, ports)
+  const decided = way.record
+  if (ctx !== undefined && decided === undefined && !error.code.startsWith('log_')) {
+    try {
+      way.record = await recordRefusal(ctx, error, aboutOf(error, arrival), ports)
+      sink.mark(ctx.txn, way.record)
+    } catch (unwritable) {
+      error = knownError(unwritable, ctx, ports)
+    }
+  }
+  const status = statusOf(error)
+  const failure = { txn: ctx?.txn, record: way.record, error, status, target }
+  if (sink.started) {
+    if (sink.isEventStream) sink.end(protocol.failedInStream(failure))
+    else sink.destroy()
+  } else {
+    const answer = protocol.failed(failure)
+    const challenge = error instanceof OAuthError ? challengeOf(protocol, error, arrival, ports) : undefined
+    send(challenge === undefined ? answer : { ...answer, headers: { ...answer.headers, ...challenge } }, sink)
+  }
+  if (ctx !== undefined && decided !== undefined) {
+    const outcome: Outcome = { status: OUTCOMES[error.code] ?? 'failed', httpStatus: sink.status ?? status }
+    recordOutcome(ctx, decided, way.started, outcome, ports)
+  }
+}
+
+const OUTCOMES: Readonly<Record<string, OutcomeStatus>> = {
+  client_gone: 'cancelled',
+  cut: 'cut',
+  upstream_unreachable: 'upstream_failed',
+  upstream_broken: 'upstream_failed',
+  upstream_timeout: 'upstream_timeout',
+}
+
+/** What nobody foresaw is told to the operator, and to the client only that it happened. */
+function knownError(thrown: unknown, ctx: Context | undefined, ports: GatewayPorts): SallyportError {
+  const isKnown = thrown instanceof SallyportError && statusOf(thrown) !== 500
+  if (!isKnown || statusOf(thrown) > 500) {
+    const problem = { what: 'a request failed', error: thrown }
+    ports.report(ctx === undefined ? problem : { ...problem, txn: ctx.txn })
+  }
+  return isKnown ? thrown : new GatewayError('internal', 'internal error', { cause: thrown })
+}
+
+function aboutOf(error: SallyportError, arrival: Arrival) {
+  if (error instanceof GatewayError && error.about !== undefined) return error.about
+  return { action: 'request', resource: { type: 'Endpoint', id: `${arrival.method} ${arrival.path}`.slice(0, 200) } }
+}
+
+function challengeOf(protocol: Protocol, error: OAuthError, arrival: Arrival, ports: GatewayPorts) {
+  const resource = ports.publicUrl + protocol.audienceOf(arrival.path)
+  return { 'www-authenticate': ports.authorization.challenge(error, { resource }) }
+}
+
+function send(answer: HttpAnswer, sink: ClientSink): void {
+  sink.start(answer.status, answer.headers)
+  sink.end(answer.body)
+}

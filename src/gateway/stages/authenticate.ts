@@ -1,0 +1,10 @@
+import type { Context } from '../../kernel/index.ts'
+import type { GatewayPorts } from '../ports.ts'
+import type { Arrival, Protocol } from '../protocol.ts'
+
+/** Who is calling. Throws `OAuthError`. The only stage that looks at credentials; nothing after it sees them. */
+export async function authenticate(protocol: Protocol, arrival: Arrival, ports: GatewayPorts): Promise<Context> {
+  const audience = ports.publicUrl + protocol.audienceOf(arrival.path)
+  const { caller, txn } = await ports.authorization.authenticateBearer(arrival.headers, audience)
+  return { tenant: ports.tenant, txn, trace: arrival.trace, clock: ports.clock, caller }
+}

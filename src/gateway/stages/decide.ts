@@ -1,0 +1,18 @@
+import type { Decision } from '../../access/index.ts'
+import type { Context } from '../../kernel/index.ts'
+import type { GatewayPorts } from '../ports.ts'
+import type { Asked } from '../protocol.ts'
+
+/** The answers of the decision point, in the order of the questions. */
+export function decide(ctx: Context, questions: readonly Asked[], access: GatewayPorts['access']): readonly Decision[] {
+  return questions.map((question) =>
+    question.undecidable === undefined
+      ? access.decide(ctx, question)
+      : refusal(question.undecidable, access.revision()),
+  )
+}
+
+/** A denial of what no policy could be asked about. */
+function refusal(remedy: string, revision: string): Decision {
+  return { decision: 'deny', reasons: [], errors: [], revision, remedy, facts: {} }
+}

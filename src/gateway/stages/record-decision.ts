@@ -1,0 +1,129 @@
+import type { Decision } from '../../access/index.ts'
+import type { DecidedQuestion, DecisionBody, DecisionReason, JsonObject } from '../../audit/index.ts'
+import type { Context, Json, SallyportError } from '../../kernel/index.ts'
+import type { GatewayPorts } from '../ports.ts'
+import type { Asked } from '../protocol.ts'
+
+/** What the gateway records of a decision, beside what every decision has. */
+type GatewayDecision = DecisionBody & {
+  /** Index of the request's own decision, for one that its answer made necessary. */
+  readonly within?: number
+  /** Why the request could not be decided; it was refused. */
+  readonly refusal?: string
+  /** Whether the denial was answered as if there were no such resource. */
+  readonly hidden?: boolean
+  /** What the protocol adds: method, counts, digests. */
+  readonly detail?: JsonObject
+}
+
+export interface DecidedRequest {
+  readonly questions: readonly [Asked, ...Asked[]]
+  readonly decisions: readonly Decision[]
+  /** The final one. */
+  readonly outcome: 'allow' | 'deny'
+  readonly within?: number
+  readonly hidden?: boolean
+  readonly detail?: JsonObject
+}
+
+/**
+ * Resolves with the index of the record once it is durable. INVARIANT: nothing of what was decided happens before, and
+ * nothing happens at all when this rejects.
+ */
+export function recordDecision(ctx: Context, decided: DecidedRequest, ports: GatewayPorts): Promise<number> {
+  return append(ctx, bodyOf(ctx, decided), ports)
+}
+
+/** The record of a request that was refused before anything could be decided. `about` says what is known of it. */
+export function recordRefusal(
+  ctx: Context,
+  error: SallyportError,
+  about: { readonly action: string; readonly resource: { readonly type: string; readonly id: string } },
+  ports: GatewayPorts,
+): Promise<number> {
+  const body: GatewayDecision = {
+    ...callerOf(ctx),
+    action: about.action,
+    resource: about.resource,
+    context: {},
+    decision: 'deny',
+    reasons: [],
+    errors: [],
+    revision: ports.access.revision(),
+    refusal: error.code,
+  }
+  return append(ctx, body, ports)
+}
+
+function append(ctx: Context, body: GatewayDecision, ports: GatewayPorts): Promise<number> {
+  const { tenant, txn, trace } = ctx
+  return ports.log.append({ kind: 'decision', tenant, txn, trace, at: ctx.clock.now(), body })
+}
+
+function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
+  const { questions, decisions, outcome } = decided
+  const asked = decisions.findIndex(({ decision }) => decision === outcome)
+  const question = questions[Math.max(0, asked)] ?? questions[0]
+  const decision = decisions[Math.max(0, asked)]
+  const body: Mutable<GatewayDecision> = {
+    ...callerOf(ctx),
+    action: question.action,
+    resource: question.resource,
+    context: decision?.facts ?? {},
+    decision: outcome,
+    reasons: decision === undefined ? [] : reasonsOf(decision),
+    errors: decision === undefined ? [] : errorsOf(decision),
+    revision: decision?.revision ?? '',
+  }
+  if (decision?.remedy !== undefined) body.remedy = decision.remedy
+  if (question.argumentsDigest !== undefined) body.argumentsDigest = question.argumentsDigest
+  const origin = originOf(question)
+  if (origin !== undefined) body.origin = origin
+  if (decided.within !== undefined) body.within = decided.within
+  if (decided.hidden === true) body.hidden = true
+  if (decided.detail !== undefined) body.detail = decided.detail
+  if (questions.length > 1) body.questions = questions.map((one, index) => questionOf(one, decisions[index]))
+  return body
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+function callerOf(ctx: Context): Pick<DecisionBody, 'chain' | 'delegation' | 'credential' | 'authentication'> {
+  const { chain, delegation, credential, authentication } = ctx.caller
+  return delegation === undefined
+    ? { chain, credential, authentication }
+    : { chain, delegation, credential, authentication }
+}
+
+function questionOf(
+  question: Asked,
+  decision: Decision | undefined,
+): DecidedQuestion & { readonly origin?: JsonObject } {
+  const origin = originOf(question)
+  return {
+    action: question.action,
+    resource: question.resource,
+    decision: decision?.decision ?? 'deny',
+    reasons: decision === undefined ? [] : reasonsOf(decision),
+    ...(question.argumentsDigest === undefined ? {} : { argumentsDigest: question.argumentsDigest }),
+    ...(origin === undefined ? {} : { origin }),
+  }
+}
+
+function reasonsOf(decision: Decision): DecisionReason[] {
+  return decision.reasons.map(({ policy, principal }) => ({ policy, principal: `${principal.type}::${principal.id}` }))
+}
+
+function errorsOf(decision: Decision): string[] {
+  return decision.errors.map(({ policy, message }) => `${policy}: ${message}`)
+}
+
+/** By argument, who brought its value: `tool:office (untrusted)`. Never the value. */
+function originOf({ call }: Asked): JsonObject | undefined {
+  if (call === undefined || call === 'unknown' || !('sources' in call) || call.sources.length === 0) return undefined
+  const origin: Record<string, Json> = {}
+  for (const { pointer, source, trusted } of call.sources) {
+    origin[pointer] = source.startsWith('tool') && !trusted ? `${source} (untrusted)` : source
+  }
+  return origin
+}
