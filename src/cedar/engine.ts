@@ -1,0 +1,112 @@
+import { decide } from './decide.ts'
+import { Entities } from './entities.ts'
+import { CedarError, errorOf, type Problem } from './errors.ts'
+import type { PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
+import {
+  changePolicies,
+  EMPTY_POLICY_SET,
+  type PolicyChange,
+  type PolicyDifference,
+  type PolicySet,
+} from './policy-set.ts'
+import type { AccessRequest, PolicyDecision } from './request.ts'
+import { parseSchema, type Schema } from './schema.ts'
+import { validatePolicies } from './validate.ts'
+
+/** What a forbid that cannot be evaluated means: nothing (as in Cedar itself), or that it applies. */
+export type OnError = 'skip' | 'deny'
+
+export interface CompileInput {
+  readonly policies: string | readonly PolicySource[]
+  /** In Cedar's schema language, or its JSON form. With a schema, policies are validated against it. */
+  readonly schema?: string | object
+  readonly links?: readonly TemplateLink[]
+  /** `skip` unless said otherwise. */
+  readonly onError?: OnError
+}
+
+export interface EngineChange extends PolicyChange {
+  readonly onError?: OnError
+}
+
+/**
+ * Parses policies, validates them where there is a schema, and makes an engine of them. Throws `schema_invalid`, or
+ * `policies_invalid` with every problem found.
+ */
+export function compile({ policies, schema, links = [], onError = 'skip' }: CompileInput): Engine {
+  const parsed = schema === undefined ? undefined : parseSchema(schema)
+  const difference = changePolicies(EMPTY_POLICY_SET, { add: policies, links })
+  const warnings = check(difference, parsed)
+  const actions = Entities.fromJson([], parsed)
+  return engineOf({ set: difference.set, schema: parsed, actions, onError, warnings })
+}
+
+/** All that is wrong with policies, or only unwise: nothing is thrown, every problem is listed. */
+export function validate(input: CompileInput): readonly Problem[] {
+  try {
+    return compile(input).warnings
+  } catch (error) {
+    if (error instanceof CedarError && error.problems.length > 0) return error.problems
+    if (error instanceof CedarError) return [{ severity: 'error', message: error.publicMessage }]
+    throw error
+  }
+}
+
+/** Policies that can be asked. Immutable. */
+export interface Engine {
+  readonly onError: OnError
+  /** What the validator found unwise, but not wrong. */
+  readonly warnings: readonly Problem[]
+  /**
+   * The decision on one request, exactly as Cedar defines it. Throws `request_invalid` or `entities_invalid` for a
+   * malformed request.
+   */
+  decide(request: AccessRequest, entities: Entities): PolicyDecision
+  /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
+  with(change: EngineChange): Engine
+  policy(id: string): PolicyInfo | undefined
+  policies(): IterableIterator<PolicyInfo>
+}
+
+interface EngineState {
+  readonly set: PolicySet
+  readonly schema: Schema | undefined
+  readonly actions: Entities
+  readonly onError: OnError
+  readonly warnings: readonly Problem[]
+}
+
+function engineOf(state: EngineState): Engine {
+  const { set, schema, actions, onError, warnings } = state
+  return {
+    onError,
+    warnings,
+    decide: (request, entities) => decide(request, entities, { policies: set.policies, actions, schema, onError }),
+    with(change) {
+      const difference = changePolicies(set, change)
+      const found = check(difference, schema)
+      return engineOf({
+        ...state,
+        set: difference.set,
+        onError: change.onError ?? onError,
+        warnings: [...warnings, ...found],
+      })
+    },
+    policy: (id) => set.policies.get(id)?.policy,
+    *policies() {
+      for (const [, { policy }] of set.policies) yield policy
+    },
+  }
+}
+
+/** Gives the warnings, throws the errors. */
+function check({ added, addedTemplates }: PolicyDifference, schema: Schema | undefined): readonly Problem[] {
+  if (schema === undefined || added.length + addedTemplates.length === 0) return []
+  const problems = validatePolicies(
+    added.map(({ policy }) => policy),
+    addedTemplates,
+    schema,
+  )
+  if (problems.some(({ severity }) => severity === 'error')) throw errorOf('policies_invalid', problems)
+  return problems
+}

@@ -1,0 +1,220 @@
+import { type Bag, createBag } from './bag.ts'
+import { type EntityJson, readFields, readUid, type ValueJson } from './entity-json.ts'
+import { CedarError } from './errors.ts'
+import { parseJson } from './exact-json.ts'
+import { findCycle, type Lineage, lineageOf, type ParentList } from './hierarchy.ts'
+import { PersistentMap } from './persistent-map.ts'
+import { parseSchema, type Schema } from './schema.ts'
+import type { Uid } from './uid.ts'
+import { type EntityRef, isEqual, uidText, type Value } from './value.ts'
+
+export interface EntityChange {
+  /** Entities that are new, or replace those of the same uid. */
+  readonly put?: string | readonly EntityJson[]
+  /** Entities that are removed; those that do not exist are passed over. */
+  readonly remove?: readonly Uid[]
+}
+
+/** An entity of a store. */
+export interface EntityNode {
+  readonly ref: EntityRef
+  readonly attributes: Bag<Value>
+  readonly tags: Bag<Value> | undefined
+  readonly parents: ParentList
+}
+
+type TypeTable = PersistentMap<EntityNode>
+
+/** An immutable store of entities. A changed store shares all that did not change with the one it came from. */
+export class Entities {
+  readonly size: number
+  readonly #types: PersistentMap<TypeTable>
+  /** Every uid that is or was a parent: only these can be part of a cycle, or have descendants. */
+  readonly #inner: PersistentMap<true>
+  /** Stays the same object for as long as no entity that has descendants changes its parents. */
+  readonly #hierarchy: object
+  /** The schema that the entities were read with. */
+  readonly schema: Schema | undefined
+
+  private constructor(
+    size: number,
+    types: PersistentMap<TypeTable>,
+    inner: PersistentMap<true>,
+    hierarchy: object,
+    schema: Schema | undefined,
+  ) {
+    this.size = size
+    this.#types = types
+    this.#inner = inner
+    this.#hierarchy = hierarchy
+    this.schema = schema
+  }
+
+  /**
+   * Reads entities in Cedar's JSON form. With a schema, attributes may be written as their declared type allows (an
+   * address as text, an entity as `{ type, id }`), and the schema's actions are added. Throws `entities_invalid` (also
+   * for a cycle, with its path), `json_invalid`, `schema_invalid`.
+   */
+  static fromJson(json: string | readonly EntityJson[], schema?: string | object): Entities {
+    const parsed = schema === undefined ? undefined : parseSchema(schema)
+    const list = parents()
+    const types = new Map<string, Map<string, EntityNode>>()
+    const inner = new Map<string, true>()
+    let size = 0
+    const addNode = (node: EntityNode): void => {
+      const table = types.get(node.ref.type) ?? new Map<string, EntityNode>()
+      if (table.size === 0) types.set(node.ref.type, table)
+      const before = table.get(node.ref.id)
+      if (before !== undefined) {
+        if (!isSameEntity(before, node)) throw invalid(`\`${uidText(node.ref)}\` is there twice, and differs`)
+        return
+      }
+      table.set(node.ref.id, node)
+      size++
+      for (const parent of node.parents.refs) inner.set(uidText(parent), true)
+    }
+    for (const entity of listOf(json)) addNode(readEntity(entity, parsed, list))
+    for (const { uid, parents } of parsed?.actions.values() ?? []) {
+      if (types.get(uid.type)?.has(uid.id) !== true) addNode(readEntity({ uid, parents }, undefined, list))
+    }
+    const tables = new Map([...types].map(([type, table]) => [type, PersistentMap.of(table)]))
+    const entities = new Entities(size, PersistentMap.of(tables), PersistentMap.of(inner), {}, parsed)
+    entities.#checkAcyclic(entities.nodes())
+    return entities
+  }
+
+  /** A store with these entities put and removed. Throws as `fromJson`; the store itself never changes. */
+  with(change: EntityChange): Entities {
+    const list = parents()
+    const nodes = listOf(change.put ?? []).map((entity) => readEntity(entity, this.schema, list))
+    let types = this.#types
+    let inner = this.#inner
+    let hierarchy = this.#hierarchy
+    let size = this.size
+    const store = (ref: EntityRef, node: EntityNode | undefined): void => {
+      const table = types.get(ref.type) ?? PersistentMap.of(new Map<string, EntityNode>())
+      const before = table.get(ref.id)
+      if (!hasSameParents(before, node) && inner.get(uidText(ref)) !== undefined) hierarchy = {}
+      size += (node === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
+      types = types.with(ref.type, table.with(ref.id, node))
+    }
+    for (const uid of change.remove ?? []) store(readUid(uid), undefined)
+    for (const node of nodes) {
+      for (const parent of node.parents.refs) {
+        const key = uidText(parent)
+        if (inner.get(key) === undefined) inner = inner.with(key, true)
+      }
+      store(node.ref, node)
+    }
+    const entities = new Entities(size, types, inner, hierarchy, this.schema)
+    entities.#checkAcyclic(nodes)
+    return entities
+  }
+
+  has(uid: Uid): boolean {
+    return this.find(uid) !== undefined
+  }
+
+  find(uid: Uid): EntityNode | undefined {
+    return this.#types.get(uid.type)?.get(uid.id)
+  }
+
+  /** The ancestors of an entity of this store. */
+  lineage(node: EntityNode): Lineage {
+    return lineageOf(node.parents, this.#hierarchy, this)
+  }
+
+  /** Every entity, or every one of a type. */
+  *nodes(type?: string): IterableIterator<EntityNode> {
+    const tables = type === undefined ? [...this.#types].map(([, table]) => table) : [this.#types.get(type)]
+    for (const table of tables) if (table !== undefined) for (const [, node] of table) yield node
+  }
+
+  #checkAcyclic(nodes: Iterable<EntityNode>): void {
+    const inner: EntityNode[] = []
+    for (const node of nodes) {
+      if (node.parents.refs.length > 0 && this.#inner.get(uidText(node.ref)) !== undefined) inner.push(node)
+    }
+    const cycle = findCycle(inner, this)
+    if (cycle !== undefined) throw invalid(`a cycle of parents: ${cycle.map(uidText).join(' in ')}`)
+  }
+}
+
+/** Entities with the same parents share one list, and with it the ancestors found for it. */
+function parents(): (refs: readonly EntityRef[]) => ParentList {
+  const known = new Map<string, ParentList>()
+  return (refs) => {
+    const key = refs.map(uidText).join()
+    const list = known.get(key) ?? { refs, hierarchy: undefined, lineage: undefined }
+    known.set(key, list)
+    return list
+  }
+}
+
+function listOf(json: string | readonly EntityJson[]): readonly EntityJson[] {
+  // Text is checked entity by entity, as are lists, which come from callers that have no compiler.
+  const list = (typeof json === 'string' ? parseJson(json) : json) as readonly EntityJson[]
+  if (!Array.isArray(list)) throw invalid('entities are a list')
+  return list
+}
+
+const KEYS: ReadonlySet<string> = new Set(['uid', 'attrs', 'parents', 'tags'])
+
+function readEntity(
+  json: EntityJson,
+  schema: Schema | undefined,
+  list: (refs: readonly EntityRef[]) => ParentList,
+): EntityNode {
+  if (typeof json !== 'object' || json === null) throw invalid('an entity is an object')
+  const ref = readUid(json.uid)
+  try {
+    for (const key of Object.keys(json)) if (!KEYS.has(key)) throw invalid(`unknown key \`${key}\``)
+    const type = schema?.entityTypes.get(ref.type)
+    if (type?.ids !== undefined && !type.ids.has(ref.id)) throw invalid('the schema has no such entity')
+    if (json.parents !== undefined && !Array.isArray(json.parents)) throw invalid('`parents` are a list')
+    const refs = distinct((json.parents ?? []).map(readUid))
+    return {
+      ref,
+      attributes: readFields(recordOf(json.attrs), (name) => type?.attributes[name]),
+      tags: json.tags === undefined ? undefined : readFields(recordOf(json.tags), () => type?.tags),
+      parents: list(refs),
+    }
+  } catch (error) {
+    if (error instanceof CedarError) throw invalid(`\`${uidText(ref)}\`: ${error.publicMessage}`)
+    throw error
+  }
+}
+
+function recordOf(json: { readonly [name: string]: ValueJson } | undefined): { readonly [name: string]: ValueJson } {
+  if (json === undefined) return createBag<ValueJson>() as { readonly [name: string]: ValueJson }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('attributes and tags are records')
+  return json
+}
+
+function distinct(refs: readonly EntityRef[]): readonly EntityRef[] {
+  if (refs.length < 2) return refs
+  const byText = new Map(refs.map((ref) => [uidText(ref), ref]))
+  return byText.size === refs.length ? refs : [...byText.values()]
+}
+
+function hasSameParents(a: EntityNode | undefined, b: EntityNode | undefined): boolean {
+  const [left, right] = [a?.parents.refs ?? [], b?.parents.refs ?? []]
+  return left.length === right.length && left.every((ref, index) => isEqual(ref, right[index] ?? false))
+}
+
+function isSameEntity(a: EntityNode, b: EntityNode): boolean {
+  return hasSameParents(a, b) && hasSameBag(a.attributes, b.attributes) && hasSameBag(a.tags, b.tags)
+}
+
+function hasSameBag(a: Bag<Value> | undefined, b: Bag<Value> | undefined): boolean {
+  const names = Object.keys(a ?? {})
+  if (names.length !== Object.keys(b ?? {}).length) return false
+  return names.every((name) => {
+    const [left, right] = [a?.[name], b?.[name]]
+    return left !== undefined && right !== undefined && isEqual(left, right)
+  })
+}
+
+function invalid(message: string): CedarError {
+  return new CedarError('entities_invalid', message)
+}

@@ -1,0 +1,108 @@
+import { CedarError, errorOf, type Problem } from './errors.ts'
+import { official, type PolicyJson } from './official.ts'
+import type { Policy, PolicyInfo, PolicySource, Template, TemplateLink } from './policy.ts'
+import { type ReadPolicy, readPolicyJson } from './policy-json.ts'
+import { type PolicyPart, splitPolicies } from './policy-text.ts'
+import { type Positions, positionsIn } from './source-position.ts'
+
+export interface ParsedPolicies {
+  readonly policies: readonly Policy[]
+  readonly templates: readonly Template[]
+  /** How many there were, for the numbering of those that follow. */
+  readonly count: number
+}
+
+/**
+ * Parses policies and templates. The id of each is its `@id`, else `policyN`, N being its place among all. Throws
+ * `policies_invalid` with every problem found.
+ */
+export function parsePolicies(sources: string | readonly PolicySource[], firstNumber = 0): ParsedPolicies {
+  const policies: Policy[] = []
+  const templates: Template[] = []
+  const problems: Problem[] = []
+  let count = 0
+  for (const { name, text } of typeof sources === 'string' ? [{ name: undefined, text: sources }] : sources) {
+    const positions = positionsIn(text, name)
+    for (const part of splitPolicies(text)) {
+      const parsed = parsePart(text, part, positions, `policy${firstNumber + count++}`)
+      if (parsed.kind === 'policy') policies.push(parsed.policy)
+      else if (parsed.kind === 'template') templates.push(parsed.template)
+      else problems.push(...parsed.problems)
+    }
+  }
+  if (problems.length > 0) throw errorOf('policies_invalid', problems)
+  return { policies, templates, count }
+}
+
+type ParsedPart =
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'template'; readonly template: Template }
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] }
+
+// The stack of the official parser holds about 110 nested brackets.
+const MAX_NESTING = 100
+
+function parsePart(text: string, part: PolicyPart, positions: Positions, defaultId: string): ParsedPart {
+  const own = text.slice(part.start, part.end)
+  let read: ReadPolicy
+  try {
+    if (part.depth > MAX_NESTING) throw invalid(`brackets nested deeper than ${MAX_NESTING}`)
+    const json = officialJson(own, part.isTemplate)
+    if ('errors' in json) {
+      return { kind: 'problems', problems: positions.problemsOf(json.errors, { offset: part.start, part: own }) }
+    }
+    read = part.largeIntegers.length === 0 ? readPolicyJson(json, undefined) : readWithLargeIntegers(own, part)
+  } catch (error) {
+    if (!(error instanceof CedarError)) throw error
+    const problem = { severity: 'error', message: error.publicMessage, ...positions.at(part.start) } as const
+    return { kind: 'problems', problems: [problem] }
+  }
+  const info: PolicyInfo = {
+    id: read.annotations.id ?? defaultId,
+    effect: read.effect,
+    annotations: read.annotations,
+    position: positions.at(part.start),
+    text: own,
+  }
+  return part.isTemplate
+    ? { kind: 'template', template: { info, link: (link) => linkPolicy(info, read, link) } }
+    : { kind: 'policy', policy: { ...info, scope: read.scope({}), conditions: read.conditions } }
+}
+
+function officialJson(
+  text: string,
+  isTemplate: boolean,
+): PolicyJson | { errors: Parameters<Positions['problemsOf']>[0] } {
+  const answer = isTemplate ? official().templateToJson(text) : official().policyToJson(text)
+  return answer.type === 'success' ? answer.json : { errors: answer.errors }
+}
+
+/**
+ * The JSON form has integers as JavaScript's numbers, rounded beyond 2^53. So each large one is replaced in the text by
+ * a record that holds its digits, under a key that does not occur there; the text as it is has been accepted before.
+ */
+function readWithLargeIntegers(own: string, part: PolicyPart): ReadPolicy {
+  let marker = 'integer'
+  while (own.includes(marker)) marker += '_'
+  let marked = ''
+  let at = 0
+  for (const { start, end } of part.largeIntegers) {
+    const digits = own.slice(start - part.start, end - part.start)
+    marked += `${own.slice(at, start - part.start)}{"${marker}":"${digits}"}`
+    at = end - part.start
+  }
+  const json = officialJson(marked + own.slice(at), part.isTemplate)
+  if ('errors' in json) throw invalid('too many large integers')
+  return readPolicyJson(json, marker)
+}
+
+function linkPolicy(info: PolicyInfo, read: ReadPolicy, link: TemplateLink): Policy {
+  const given = Object.keys(link.values)
+  const surplus = given.find((slot) => !read.slots.includes(slot))
+  if (surplus !== undefined) throw invalid(`\`${link.newId}\`: the template \`${info.id}\` has no slot \`${surplus}\``)
+  return { ...info, id: link.newId, link, scope: read.scope(link.values), conditions: read.conditions }
+}
+
+function invalid(message: string): CedarError {
+  return new CedarError('policies_invalid', message)
+}

@@ -1,0 +1,151 @@
+import { type CompiledPolicy, compilePolicy } from './compile-policy.ts'
+import { CedarError } from './errors.ts'
+import { parsePolicies } from './parse-policies.ts'
+import { PersistentMap } from './persistent-map.ts'
+import type { Policy, PolicySource, Template, TemplateLink } from './policy.ts'
+
+/** Policies and templates by id. Immutable; a changed set shares what did not change. */
+export interface PolicySet {
+  readonly policies: PersistentMap<CompiledPolicy>
+  readonly templates: PersistentMap<Template>
+  /** The number that the next policy without an id gets. */
+  readonly nextNumber: number
+  readonly nextOrder: number
+}
+
+export interface PolicyChange {
+  /** Policies whose ids are new. */
+  readonly add?: string | readonly PolicySource[]
+  /** Policies that take the place of those with the same ids. */
+  readonly replace?: string | readonly PolicySource[]
+  /** Ids of policies or of templates; the policies made from a template go with it. */
+  readonly remove?: readonly string[]
+  readonly links?: readonly TemplateLink[]
+}
+
+/** What a change did, policy by policy. */
+export interface PolicyDifference {
+  readonly set: PolicySet
+  readonly added: readonly CompiledPolicy[]
+  readonly addedTemplates: readonly Template[]
+  readonly removed: readonly CompiledPolicy[]
+}
+
+export const EMPTY_POLICY_SET: PolicySet = {
+  policies: PersistentMap.of(new Map()),
+  templates: PersistentMap.of(new Map()),
+  nextNumber: 0,
+  nextOrder: 0,
+}
+
+/** Applies a change: first what is removed, then what is replaced, added and linked. Throws `policies_invalid`. */
+export function changePolicies(before: PolicySet, change: PolicyChange): PolicyDifference {
+  const draft = new Draft(before)
+  for (const id of change.remove ?? []) draft.remove(id)
+  if (change.replace !== undefined) draft.put(change.replace, 'replace')
+  if (change.add !== undefined) draft.put(change.add, 'add')
+  for (const link of change.links ?? []) draft.link(link)
+  return draft.finish()
+}
+
+class Draft {
+  readonly #before: PolicySet
+  /** By id: what is there now; `undefined` where a policy is gone. */
+  readonly #policies = new Map<string, CompiledPolicy | undefined>()
+  readonly #templates = new Map<string, Template | undefined>()
+  #nextNumber: number
+  #nextOrder: number
+
+  constructor(before: PolicySet) {
+    this.#before = before
+    this.#nextNumber = before.nextNumber
+    this.#nextOrder = before.nextOrder
+  }
+
+  remove(id: string): void {
+    if (this.#policy(id) !== undefined) this.#policies.set(id, undefined)
+    else if (this.#template(id) !== undefined) this.#removeTemplate(id)
+    else throw unknown(id)
+  }
+
+  put(sources: string | readonly PolicySource[], how: 'add' | 'replace'): void {
+    const { policies, templates, count } = parsePolicies(sources, this.#nextNumber)
+    this.#nextNumber += count
+    for (const template of templates) {
+      const { id } = template.info
+      if (how === 'replace') this.remove(id)
+      this.#checkNew(id)
+      this.#templates.set(id, template)
+    }
+    for (const policy of policies) this.#putPolicy(policy, how)
+  }
+
+  link(link: TemplateLink): void {
+    const template = this.#template(link.templateId)
+    if (template === undefined) throw unknown(link.templateId)
+    this.#putPolicy(template.link(link), 'add')
+  }
+
+  finish(): PolicyDifference {
+    const { policies, templates } = this.#before
+    const added = [...this.#policies.values()].filter((policy) => policy !== undefined)
+    const removed = [...this.#policies.keys()].map((id) => policies.get(id)).filter((policy) => policy !== undefined)
+    return {
+      set: {
+        policies: merge(policies, this.#policies),
+        templates: merge(templates, this.#templates),
+        nextNumber: this.#nextNumber,
+        nextOrder: this.#nextOrder,
+      },
+      added,
+      addedTemplates: [...this.#templates.values()].filter((template) => template !== undefined),
+      removed,
+    }
+  }
+
+  #putPolicy(policy: Policy, how: 'add' | 'replace'): void {
+    const existing = this.#policy(policy.id)
+    if (how === 'replace' && existing === undefined) throw unknown(policy.id)
+    if (how === 'add') this.#checkNew(policy.id)
+    this.#policies.set(policy.id, compilePolicy(policy, existing?.order ?? this.#nextOrder++))
+  }
+
+  #removeTemplate(id: string): void {
+    this.#templates.set(id, undefined)
+    const all = [...this.#before.policies].map(([, policy]) => policy)
+    for (const { policy } of [...all, ...this.#policies.values()].filter((each) => each !== undefined)) {
+      if (policy.link?.templateId === id && this.#policy(policy.id) !== undefined) {
+        this.#policies.set(policy.id, undefined)
+      }
+    }
+  }
+
+  #checkNew(id: string): void {
+    if (this.#policy(id) !== undefined || this.#template(id) !== undefined) {
+      throw new CedarError('policies_invalid', `there are two policies with the id \`${id}\``)
+    }
+  }
+
+  #policy(id: string): CompiledPolicy | undefined {
+    return this.#policies.has(id) ? this.#policies.get(id) : this.#before.policies.get(id)
+  }
+
+  #template(id: string): Template | undefined {
+    return this.#templates.has(id) ? this.#templates.get(id) : this.#before.templates.get(id)
+  }
+}
+
+function merge<V>(map: PersistentMap<V>, changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+  if (map.size === 0) {
+    const fresh = new Map<string, V>()
+    for (const [key, value] of changes) if (value !== undefined) fresh.set(key, value)
+    return PersistentMap.of(fresh)
+  }
+  let merged = map
+  for (const [key, value] of changes) merged = merged.with(key, value)
+  return merged
+}
+
+function unknown(id: string): CedarError {
+  return new CedarError('policies_invalid', `there is no policy with the id \`${id}\``)
+}

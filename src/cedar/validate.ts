@@ -1,0 +1,50 @@
+import type { Problem } from './errors.ts'
+import { official } from './official.ts'
+import type { Policy, Template } from './policy.ts'
+import type { Schema } from './schema.ts'
+import { positionsIn } from './source-position.ts'
+
+/** What the official validator (strict mode) has to say about these policies, with line and column. */
+export function validatePolicies(
+  policies: readonly Policy[],
+  templates: readonly Template[],
+  schema: Schema,
+): readonly Problem[] {
+  const answer = official().validate({
+    schema: schema.text,
+    policies: {
+      staticPolicies: Object.fromEntries(
+        policies.filter(({ link }) => link === undefined).map(({ id, text }) => [id, text]),
+      ),
+      templates: Object.fromEntries(templates.map(({ info }) => [info.id, info.text])),
+      templateLinks: policies.flatMap(({ link }) =>
+        link === undefined ? [] : [{ ...link, values: { ...link.values } }],
+      ),
+    },
+  })
+  if (answer.type === 'failure') {
+    return positionsIn('').problemsOf(answer.errors)
+  }
+  const byId = new Map([...policies, ...templates.map(({ info }) => info)].map((info) => [info.id, info]))
+  const problems = (list: typeof answer.validationErrors, severity: Problem['severity']): Problem[] =>
+    list.flatMap(({ policyId, error }) => {
+      const info = byId.get(policyId)
+      if (info === undefined) return positionsIn('').problemsOf([error], { policy: policyId })
+      return positionsIn(info.text)
+        .problemsOf([error], { policy: policyId })
+        .map((problem) => ({ ...problem, ...inSource(problem, info.position), severity }))
+    })
+  return [...problems(answer.validationErrors, 'error'), ...problems(answer.validationWarnings, 'warning')]
+}
+
+/** A place in a policy's own text, as a place in the text that the policy comes from. */
+function inSource(
+  { line = 1, column = 1 }: { readonly line?: number; readonly column?: number },
+  start: { readonly source?: string; readonly line: number; readonly column: number },
+): { source?: string; line: number; column: number } {
+  return {
+    ...(start.source === undefined ? {} : { source: start.source }),
+    line: start.line + line - 1,
+    column: line === 1 ? start.column + column - 1 : column,
+  }
+}
