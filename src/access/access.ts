@@ -15,7 +15,7 @@ export interface Access {
    * needs to see the arguments counts as if it agreed.
    */
   couldAllow(ctx: Context, question: Question): boolean
-  /** The policy ids and values behind a decision, as text for a person. */
+  /** The policies behind a decision as they were written, each after its place. */
   explain(ctx: Context, question: Question): readonly string[]
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
@@ -31,7 +31,7 @@ export function openAccess(foundation: { readonly schema: string; readonly polic
   const compileWith = (files: readonly PolicyFile[]): PolicySet =>
     compilePolicySet(foundation.schema, [...foundation.policies, ...files])
   let set = compileWith([])
-  const entities = entityIndex()
+  const entities = entityIndex(foundation.schema)
 
   return {
     decide: (ctx, question) => decideForChain(ctx, question, set, entities),
@@ -108,10 +108,14 @@ function couldAllowForChain(ctx: Context, question: Question, set: PolicySet, in
 }
 
 function explainForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): readonly string[] {
-  const { context, entities, resource, action } = prepare(ctx, question, index)
-  return ctx.caller.chain.map(
-    (link) => set.engine.explain({ principal: entityOf(link), action, resource, context }, entities).text,
-  )
+  const { reasons } = decideForChain(ctx, question, set, index)
+  const ids = [...new Set(reasons.map(({ policy }) => policy))]
+  return ids.flatMap((id) => {
+    const policy = set.engine.policy(id)
+    if (policy === undefined) return []
+    const { source, line } = policy.position
+    return [`${source === undefined ? '' : `${source}:`}${line}\n${policy.text}`]
+  })
 }
 
 function entityOf(link: PrincipalRef): EntityRef {

@@ -8,13 +8,14 @@ export interface EntityIndex {
   with(more: readonly EntityJson[] | undefined): Entities
 }
 
-export function entityIndex(): EntityIndex {
+/** `schema` declares the groups of actions. */
+export function entityIndex(schema: string): EntityIndex {
   const bySource = new Map<string, readonly EntityJson[]>()
-  let all = Entities.fromJson([])
+  let all = Entities.fromJson([], schema)
   return {
     put(source, list) {
       bySource.set(source, list)
-      all = Entities.fromJson([...bySource.values()].flat())
+      all = Entities.fromJson([...bySource.values()].flat(), schema)
     },
     with: (more) => (more === undefined || more.length === 0 ? all : all.with({ put: more })),
   }

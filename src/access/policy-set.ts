@@ -12,6 +12,8 @@ export interface PolicyFile {
 /** Policies and schema that are in force together. */
 export interface PolicySet {
   readonly engine: Engine
+  /** The same, except that a forbid that cannot be evaluated does not apply; for asking what could be allowed. */
+  readonly lenient: Engine
   /** Content address: the first 16 hex digits of the SHA-256 of everything that decides. */
   readonly revision: string
 }
@@ -24,7 +26,8 @@ export function compilePolicySet(schema: string, files: readonly PolicyFile[]): 
   try {
     // A forbid that cannot be evaluated must not open the gate.
     const engine = compile({ policies: sources, schema, onError: 'deny' })
-    return { engine, revision: hash.digest('hex').slice(0, 16) }
+    const lenient = compile({ policies: sources, schema, onError: 'skip' })
+    return { engine, lenient, revision: hash.digest('hex').slice(0, 16) }
   } catch (error) {
     throw new AccessError('policies_invalid', `the policies cannot be used: ${errorText(error)}`, { cause: error })
   }

@@ -1,10 +1,8 @@
 import type { Principal } from './principal.ts'
 import type { Snapshot } from './snapshot.ts'
 
-interface Uid {
-  readonly type: string
-  readonly id: string
-}
+// A type, not an interface: it has to pass as JSON.
+type Uid = { readonly type: string; readonly id: string }
 
 /** An entity in Cedar's JSON form. */
 export interface DirectoryEntity {

@@ -120,6 +120,16 @@ export async function openKeyRing(
   }
 }
 
+/**
+ * The key of the log's bodies alone, from tables that are only read: for verifying a log beside a server that runs.
+ * Throws `KeyError('master_key_wrong')`, also where there is no such key.
+ */
+export async function readLogSealing(store: TenantStore, master: MasterKey, tenant: TenantId): Promise<KeyObject> {
+  const rows = await store.read((q) => q.selectFrom('keys').selectAll().where('purpose', '=', 'log-bodies').execute())
+  const opened = rows.map((row) => ({ ...row, secret: vaultOf(master, tenant).open(row) }))
+  return createSecretKey(required(opened, 'log-bodies').secret)
+}
+
 interface KeyRow {
   readonly id: string
   readonly purpose: string

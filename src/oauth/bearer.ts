@@ -23,7 +23,8 @@ const KEY_PREFIX = 'spk_'
 
 /**
  * Takes the credential of a request: an access token or a gateway key, as `Authorization: Bearer` (RFC 6750 §2.1) or
- * in `x-api-key`, where Anthropic's clients put it. Throws `no_credentials` or `invalid_token`.
+ * in `x-api-key`, where Anthropic's clients put it. Says who it is, not whether they may
+ * still act: that is decided, and recorded, next. Throws `no_credentials` or `invalid_token`.
  */
 export async function authenticateBearer(
   headers: IncomingHttpHeaders,
@@ -32,7 +33,7 @@ export async function authenticateBearer(
 ): Promise<Authenticated> {
   const credential = credentialOf(headers)
   if (credential.startsWith(KEY_PREFIX)) return authenticateKey(credential, audience, deps)
-  const { caller, txn } = await deps.verifier.verify(credential, audience)
+  const { caller, txn } = await deps.verifier.identify(credential, audience)
   return { caller, txn }
 }
 
@@ -56,7 +57,6 @@ function authenticateKey(secret: string, audience: string, deps: BearerDeps): Au
   const key = deps.directory.gatewayKey(secret)
   if (key === undefined) throw invalidToken('unknown gateway key')
   if (!covers(deps.gateway.uri, audience)) throw invalidToken('gateway keys are for the gateway')
-  if (!deps.directory.inGoodStanding(key.principal)) throw invalidToken('suspended')
   return { caller: callerOf(key, deps), txn: newTxn(deps.clock.now()) }
 }
 

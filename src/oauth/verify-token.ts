@@ -37,6 +37,11 @@ export interface TokenVerifier {
    * Throws `OAuthError('invalid_token')` and never says why.
    */
   verify(token: string, audience: string | undefined): Promise<VerifiedToken>
+  /**
+   * The same without the standing: who it is. For requests that are decided next, so that the refusal of somebody
+   * suspended is a decision with a reason and a record, like any other.
+   */
+  identify(token: string, audience: string): Promise<VerifiedToken>
 }
 
 export interface VerifierDeps {
@@ -52,16 +57,23 @@ const CACHED = 20_000
 
 export function tokenVerifier(deps: VerifierDeps): TokenVerifier {
   const cache = boundedCache<VerifiedToken>(CACHED)
+  const identify = async (token: string, audience: string | undefined): Promise<VerifiedToken> => {
+    if (token.length > MAX_LENGTH) throw invalidToken('longer than 8 KiB')
+    // By digest: the cache holds no token that could be used when it leaks.
+    const key = hash('sha256', token, 'base64')
+    const known = cache.get(key)
+    const verified = known ?? (await verifyOnce(token, deps))
+    const problem = problemNow(verified, audience, deps)
+    if (problem !== undefined) throw problem
+    if (known === undefined) cache.set(key, verified)
+    return verified
+  }
   return {
+    identify,
     async verify(token, audience) {
-      if (token.length > MAX_LENGTH) throw invalidToken('longer than 8 KiB')
-      // By digest: the cache holds no token that could be used when it leaks.
-      const key = hash('sha256', token, 'base64')
-      const known = cache.get(key)
-      const verified = known ?? (await verifyOnce(token, deps))
-      const problem = problemNow(verified, audience, deps)
-      if (problem !== undefined) throw problem
-      if (known === undefined) cache.set(key, verified)
+      const verified = await identify(token, audience)
+      for (const { id } of verified.caller.chain)
+        if (!deps.directory.inGoodStanding(id)) throw invalidToken('suspended')
       return verified
     },
   }
@@ -71,12 +83,11 @@ export function tokenVerifier(deps: VerifierDeps): TokenVerifier {
 function problemNow(
   { caller, audience: granted, lineage }: VerifiedToken,
   audience: string | undefined,
-  { clock, state, directory }: VerifierDeps,
+  { clock, state }: VerifierDeps,
 ): OAuthError | undefined {
   if (caller.expiresAt <= clock.now()) return invalidToken('expired')
   if (audience !== undefined && !covers(granted, audience)) return invalidToken('for another audience')
   for (const id of lineage) if (state.isRevoked(id)) return invalidToken('revoked')
-  for (const { id } of caller.chain) if (!directory.inGoodStanding(id)) return invalidToken('suspended')
   return undefined
 }
 

@@ -131,7 +131,7 @@ test('an agent without a sponsor cannot be stored', async () => {
         status: 'active',
         sponsor: null,
         agent_type: null,
-       
+
         created_at: 0,
         updated_at: 0,
       })

@@ -78,6 +78,15 @@ export function openStores(directory: string): Stores {
   }
 }
 
+/** The tables of a tenant in a file that another process may have open, or in a copy; nothing is written to it. */
+export function readTenantFile(file: string): ClosableStore<TenantTables> {
+  try {
+    return storeOver<TenantTables>(openSqlite(file, { readOnly: true }))
+  } catch (error) {
+    throw describeFailure(error, file)
+  }
+}
+
 /** A store that lives in memory, with the tenant's tables; for tests. */
 export function memoryTenantStore(): ClosableStore<TenantTables> {
   const db = openSqlite(':memory:')

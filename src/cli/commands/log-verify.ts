@@ -1,0 +1,121 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { fileSource, type LogSource, remoteSource, type VerifyReport, verifyLog } from '../../audit/index.ts'
+import { parseTenantId } from '../../kernel/index.ts'
+import { openMasterKey, readLogSealing } from '../../keys/index.ts'
+import { readTenantFile } from '../../store/index.ts'
+import { parseVerifierKey, type Verifier } from '../../translog/index.ts'
+import { type ApiClient, refusal } from '../client.ts'
+import { CliError } from '../errors.ts'
+import type { Output } from '../output.ts'
+import { sessionOf } from '../session.ts'
+
+interface VerifyOptions {
+  readonly file?: string
+  readonly keys?: string
+}
+
+/** Verifies a whole log: over HTTP, or from a file or a copy of one. */
+export function verifyCommand(): Command {
+  return new Command('verify')
+    .description('check every record, tile and checkpoint of the log; exit code 1 when anything is wrong')
+    .option('--file <file>', 'a log file, or a copy of one, instead of the server')
+    .option(
+      '--keys <file>',
+      'the public keys of the log, one a line; default are those beside the file, or of the server',
+    )
+    .action(async (options: VerifyOptions, command: Command) => {
+      const session = sessionOf(command)
+      const target =
+        options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
+      const report = await verifyLog(target.source, {
+        verifiers: target.verifiers,
+        onProgress: progressOn(session.output),
+      }).finally(() => target.source.close())
+      session.output.data(report, () => describe(report))
+      if (!report.ok) process.exitCode = 1
+    })
+}
+
+interface Target {
+  readonly source: LogSource
+  readonly verifiers: readonly Verifier[]
+}
+
+async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Target> {
+  const get = async (path: string): Promise<Uint8Array | undefined> => {
+    const answer = await client.fetch(`/log/${path}`)
+    if (answer.status === 404) return undefined
+    if (!answer.ok) throw await refusal(answer)
+    return new Uint8Array(await answer.arrayBuffer())
+  }
+  const keys = options.keys === undefined ? await get('keys') : readFileSync(options.keys)
+  return { source: remoteSource(get), verifiers: verifiersOf(Buffer.from(keys ?? []).toString('utf8')) }
+}
+
+async function fromFile(file: string, options: VerifyOptions): Promise<Target> {
+  if (!existsSync(file)) throw new CliError('usage', `there is no file \`${file}\``)
+  const keys = options.keys ?? file.replace(/\.db$/, '.keys')
+  if (!existsSync(keys)) throw new CliError('usage', `no public keys at \`${keys}\`; name them with --keys`)
+  return { source: fileSource(file, await sealingBeside(file)), verifiers: verifiersOf(readFileSync(keys, 'utf8')) }
+}
+
+/**
+ * The key of the bodies, where the file lies in a data directory whose master key can be read. Without it everything
+ * that is signed is verified all the same; only what is sealed stays unread.
+ */
+async function sealingBeside(file: string) {
+  const tenant = parseTenantId(basename(file).replace(/\.log\.db$/, ''))
+  const directory = dirname(dirname(file))
+  const tables = join(dirname(file), `${tenant}.db`)
+  if (tenant === undefined || !existsSync(tables) || !existsSync(join(directory, 'master.key'))) return undefined
+  const store = readTenantFile(tables)
+  try {
+    const master = openMasterKey({ directory, environment: process.env.SALLYPORT_MASTER_KEY })
+    return await readLogSealing(store, master, tenant)
+  } finally {
+    await store.close()
+  }
+}
+
+function verifiersOf(text: string): Verifier[] {
+  const verifiers = text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => parseVerifierKey(line.trim()))
+  if (verifiers.length === 0) throw new CliError('usage', 'there is no public key to verify with')
+  return verifiers
+}
+
+function progressOn(output: Output): (done: number, total: number) => void {
+  if (output.json || !process.stderr.isTTY) return () => {}
+  return (done, total) => {
+    const width = 30
+    const full = total === 0 ? width : Math.round((done / total) * width)
+    process.stderr.write(
+      `\r[${'█'.repeat(full)}${' '.repeat(width - full)}] ${done}/${total}${done >= total ? '\n' : ''}`,
+    )
+  }
+}
+
+function describe(report: VerifyReport): string {
+  const { bodies, witnesses, problems } = report
+  const lines = [
+    report.ok
+      ? `the log is whole: ${report.size} records`
+      : `the log is NOT whole: ${problems.length} problems in ${report.size} records`,
+    ...problems.map(({ message }) => `  ${message}`),
+    `  origin ${report.origin ?? 'unknown'}`,
+    `  root   ${report.root ?? 'unknown'}`,
+    bodies === undefined
+      ? '  bodies not looked at: they are sealed, and the key is not at hand'
+      : `  bodies ${bodies.readable} readable, ${bodies.erased} erased`,
+    // C2SP tlog-cosignature: what one operator signs alone can be told to everyone differently.
+    witnesses.length === 0
+      ? '  unwitnessed: only its operator vouches that there is one history'
+      : `  witnessed by ${witnesses.join(', ')}`,
+  ]
+  if (report.uncovered > 0) lines.push(`  ${report.uncovered} records are newer than the last checkpoint`)
+  return lines.join('\n')
+}
