@@ -46,7 +46,7 @@ export function logFixture(): LogFixture & Disposable {
 const user = (id: string) => ({ kind: 'User', id: parsePrincipalId(id) ?? unreachable() }) as const
 const agent = (id: string) => ({ kind: 'Agent', id: parsePrincipalId(id) ?? unreachable() }) as const
 
-/** A decision of about 600 bytes, as the gateway writes it. */
+/** A decision of about 600 bytes with its txn and trace, as the gateway writes it. */
 export function decision(
   changes: { txn?: Txn; at?: number; person?: string; agent?: string; tool?: string; decision?: 'allow' | 'deny' } = {},
 ): DecisionRecord {
@@ -63,10 +63,7 @@ export function decision(
       authentication: { method: 'private_key_jwt', at },
       action: 'tool:call',
       resource: { type: 'Tool', id: changes.tool ?? 'files/read' },
-      context: {
-        arguments: { '/path': 'reports/2026-05.md', '/encoding': 'utf-8' },
-        origin: { untrusted: [], model: ['/encoding'], user: ['/path'], system: [], trusted: [] },
-      },
+      context: { arguments: { '/path': 'reports/2026-05.md' }, origin: { user: ['/path'] } },
       decision: changes.decision ?? 'allow',
       reasons: [{ policy: 'foundation.tools.read', principal: changes.agent ?? 'research-assistant' }],
       errors: [],

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock, TenantId, Txn } from '../kernel/index.ts'
-import { openSqlite } from '../store/index.ts'
 import { ed25519Signer, mlDsaCosigner, type NoteSigner, type TilePath } from '../translog/index.ts'
 import { AuditError } from './errors.ts'
+import { openLogDatabase } from './log-database.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogKeys } from './log-keys.ts'
 import { LogReader } from './log-reader.ts'
@@ -78,7 +78,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     signers: signersOf(options),
     queueLimit: options.queueLimit ?? 8192,
     checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
-    openDatabase: options.openDatabase ?? ((path) => openSqlite(path, { busyTimeout: 0 })),
+    openDatabase: options.openDatabase ?? openLogDatabase,
     onCommitted: (first, batch) => tail.committed(first, batch),
   })
   const sizeAtOpening = writer.size

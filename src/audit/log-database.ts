@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { openSqlite } from '../store/index.ts'
+
+/** Opens the file of a log: as every database of ours, but a lock that somebody else holds is an error at once. */
+export function openLogDatabase(path: string): DatabaseSync {
+  if (!existsSync(path)) begin(path)
+  const db = openSqlite(path, { busyTimeout: 0 })
+  db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / PAGE_SIZE}`)
+  return db
+}
+
+// A record takes most of a kilobyte: on pages of the usual 4 kB a fifth of the file would be unused ends of pages, and
+// a group of records would be several times as many writes.
+const PAGE_SIZE = 16_384
+// How much the write-ahead log grows before it is moved into the file; larger means rarer and longer pauses.
+const CHECKPOINT_BYTES = 8 * 1024 * 1024
+
+// The size of pages is fixed with the first write, before the file is in write-ahead mode.
+function begin(path: string): void {
+  const db = new DatabaseSync(path)
+  db.exec(`PRAGMA page_size = ${PAGE_SIZE}; VACUUM`)
+  db.close()
+}
