@@ -43,9 +43,9 @@ export function compileExpression(expression: Expression): Evaluate {
 }
 
 const VARIABLES: Readonly<Record<Variable, Evaluate>> = {
-  principal: (frame) => frame.principal,
-  action: (frame) => frame.action,
-  resource: (frame) => frame.resource,
+  principal: (frame) => frame.principal.ref,
+  action: (frame) => frame.action.ref,
+  resource: (frame) => frame.resource.ref,
   context: (frame) => frame.context,
 }
 

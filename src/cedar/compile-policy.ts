@@ -1,7 +1,7 @@
 import { compileTest } from './compile-expression.ts'
 import type { Constraint } from './expression.ts'
-import type { Frame, Test } from './frame.ts'
-import { lineageIn } from './frame.ts'
+import { type Frame, isIn, type Test } from './frame.ts'
+import { type IndexKey, indexKeysOf } from './index-key.ts'
 import type { Policy } from './policy.ts'
 import { type EntityRef, isEqual } from './value.ts'
 
@@ -13,19 +13,31 @@ export interface CompiledPolicy {
   readonly isPermit: boolean
   /** Whether scope and conditions hold. Throws `EvaluationError`; the scope alone never does. */
   readonly isSatisfied: Test
+  /** The ways in which an index can find it. */
+  readonly keys: readonly IndexKey[]
+  /** Whether an index may find it twice for one request. */
+  readonly mayRepeat: boolean
 }
 
 export function compilePolicy(policy: Policy, order: number): CompiledPolicy {
   const scope = [
-    compileConstraint(policy.scope.principal, (frame) => frame.principal),
-    compileConstraint(policy.scope.action, (frame) => frame.action),
-    compileConstraint(policy.scope.resource, (frame) => frame.resource),
+    compileConstraint(policy.scope.principal, (frame) => frame.principal.ref),
+    compileConstraint(policy.scope.action, (frame) => frame.action.ref),
+    compileConstraint(policy.scope.resource, (frame) => frame.resource.ref),
   ].filter((test) => test !== undefined)
   const conditions = policy.conditions.map(({ kind, body }): Test => {
     const test = compileTest(body)
     return kind === 'when' ? test : (frame) => !test(frame)
   })
-  return { policy, order, isPermit: policy.effect === 'permit', isSatisfied: all([...scope, ...conditions]) }
+  const keys = indexKeysOf(policy)
+  return {
+    policy,
+    order,
+    isPermit: policy.effect === 'permit',
+    isSatisfied: all([...scope, ...conditions]),
+    keys,
+    mayRepeat: keys.some(({ answers }) => answers.length > 1),
+  }
 }
 
 function all(tests: readonly Test[]): Test {
@@ -60,8 +72,4 @@ function compileConstraint(constraint: Constraint, of: (frame: Frame) => EntityR
       return (frame) => of(frame).type === type && isIn(frame, of(frame), within)
     }
   }
-}
-
-function isIn(frame: Frame, ref: EntityRef, target: EntityRef): boolean {
-  return isEqual(ref, target) || lineageIn(frame, ref)?.has(target) === true
 }

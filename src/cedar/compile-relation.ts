@@ -1,7 +1,7 @@
 import type { Pattern } from './expression.ts'
-import { type Evaluate, type Frame, findEntity, lineageIn, type Test } from './frame.ts'
+import { type Evaluate, type Frame, findEntity, isIn, type Test } from './frame.ts'
 import { asEntity, asText, mismatch } from './type-check.ts'
-import { type EntityRef, isEqual, type Value } from './value.ts'
+import type { Value } from './value.ts'
 
 /** `left in right`: one of the entities on the right is the left one, or an ancestor of it. */
 export function compileIn(left: Evaluate, right: Evaluate): Test {
@@ -15,10 +15,6 @@ export function compileIn(left: Evaluate, right: Evaluate): Test {
     for (const element of target.elements) if (isIn(frame, ref, asEntity(element))) return true
     return false
   }
-}
-
-function isIn(frame: Frame, ref: EntityRef, target: EntityRef): boolean {
-  return isEqual(ref, target) || lineageIn(frame, ref)?.has(target) === true
 }
 
 /** `of is type`, and `of is type in within`. */

@@ -1,55 +1,100 @@
+import { bagOf } from './bag.ts'
 import type { CompiledPolicy } from './compile-policy.ts'
 import type { Entities } from './entities.ts'
 import { readContext } from './entity-json.ts'
 import { CedarError } from './errors.ts'
 import { EvaluationError } from './evaluation-error.ts'
-import type { Frame } from './frame.ts'
-import type { PersistentMap } from './persistent-map.ts'
+import { type Frame, partyIn } from './frame.ts'
+import { type IndexNode, visitCandidates } from './policy-index.ts'
 import type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
 import type { Schema } from './schema.ts'
 import type { Uid } from './uid.ts'
-import { EntityRef, uidText } from './value.ts'
+import { EntityRef, RecordValue } from './value.ts'
 
-interface Deciding {
-  readonly policies: PersistentMap<CompiledPolicy>
+/** What decisions are made by. */
+export interface Ruling {
+  readonly index: IndexNode
   readonly actions: Entities
   readonly schema: Schema | undefined
   readonly onError: 'skip' | 'deny'
 }
 
-export function decide(request: AccessRequest, entities: Entities, deciding: Deciding): PolicyDecision {
-  const frame = frameOf(request, entities, deciding)
-  const permits: CompiledPolicy[] = []
-  const forbids: CompiledPolicy[] = []
-  const errors: (PolicyError & { order: number })[] = []
-  for (const [, policy] of deciding.policies) {
+export function decide(request: AccessRequest, entities: Entities, ruling: Ruling): PolicyDecision {
+  return decideFrame(frameOf(request, entities, ruling), ruling)
+}
+
+export function decideFrame(frame: Frame, { index, onError }: Ruling): PolicyDecision {
+  const found: Found = { permits: [], forbids: [], failures: [] }
+  visitCandidates(index, frame, (policy) => {
     try {
-      if (policy.isSatisfied(frame)) (policy.isPermit ? permits : forbids).push(policy)
+      if (policy.isSatisfied(frame)) note(policy, policy.isPermit ? found.permits : found.forbids)
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error
-      errors.push({ policy: policy.policy.id, message: error.message, order: policy.order })
-      if (!policy.isPermit && deciding.onError === 'deny') forbids.push(policy)
+      if (!policy.mayRepeat || !found.failures.some((failure) => failure.policy === policy)) {
+        found.failures.push({ policy, message: error.message })
+      }
+      if (!policy.isPermit && onError === 'deny') note(policy, found.forbids)
     }
-  }
-  const allowed = forbids.length === 0 && permits.length > 0
+  })
+  const isAllowed = found.forbids.length === 0 && found.permits.length > 0
   return {
-    decision: allowed ? 'allow' : 'deny',
-    reasons: (allowed ? permits : forbids).map(({ policy }) => policy.id),
-    errors: errors.map(({ policy, message }) => ({ policy, message })),
+    decision: isAllowed ? 'allow' : 'deny',
+    reasons: namesOf(isAllowed ? found.permits : found.forbids),
+    errors: errorsOf(found.failures),
   }
 }
 
-function frameOf(request: AccessRequest, entities: Entities, { actions, schema }: Deciding): Frame {
+interface Found {
+  readonly permits: CompiledPolicy[]
+  readonly forbids: CompiledPolicy[]
+  readonly failures: Failure[]
+}
+
+interface Failure {
+  readonly policy: CompiledPolicy
+  readonly message: string
+}
+
+function note(policy: CompiledPolicy, list: CompiledPolicy[]): void {
+  if (!policy.mayRepeat || !list.includes(policy)) list.push(policy)
+}
+
+const NONE: readonly never[] = Object.freeze([])
+
+function namesOf(policies: CompiledPolicy[]): readonly string[] {
+  if (policies.length === 0) return NONE
+  if (policies.length > 1) policies.sort((a, b) => a.order - b.order)
+  return policies.map(({ policy }) => policy.id)
+}
+
+function errorsOf(failures: Failure[]): readonly PolicyError[] {
+  if (failures.length === 0) return NONE
+  failures.sort((a, b) => a.policy.order - b.policy.order)
+  return failures.map(({ policy, message }) => ({ policy: policy.policy.id, message }))
+}
+
+export function frameOf(
+  request: AccessRequest,
+  entities: Entities,
+  { actions, schema }: Pick<Ruling, 'actions' | 'schema'>,
+): Frame {
   const action = refOf(request.action)
   return {
-    principal: refOf(request.principal),
-    action,
-    resource: refOf(request.resource),
-    context: readContext(request.context ?? {}, (schema ?? entities.schema)?.actions.get(uidText(action))?.context),
+    principal: partyIn(entities, actions, refOf(request.principal)),
+    action: partyIn(entities, actions, action),
+    resource: partyIn(entities, actions, refOf(request.resource)),
+    context: contextOf(request, action, schema ?? entities.schema),
     entities,
     actions,
   }
 }
+
+function contextOf({ context }: AccessRequest, action: EntityRef, schema: Schema | undefined): RecordValue {
+  if (context === undefined) return EMPTY
+  return readContext(context, schema?.actions.get(action.key)?.context)
+}
+
+const EMPTY = new RecordValue(bagOf([]), 0)
 
 function refOf(uid: Uid): EntityRef {
   if (typeof uid?.type !== 'string' || typeof uid.id !== 'string') {

@@ -2,6 +2,7 @@ import { decide } from './decide.ts'
 import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import type { PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
+import { type IndexNode, indexOf, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
   changePolicies,
   EMPTY_POLICY_SET,
@@ -37,8 +38,14 @@ export function compile({ policies, schema, links = [], onError = 'skip' }: Comp
   const parsed = schema === undefined ? undefined : parseSchema(schema)
   const difference = changePolicies(EMPTY_POLICY_SET, { add: policies, links })
   const warnings = check(difference, parsed)
-  const actions = Entities.fromJson([], parsed)
-  return engineOf({ set: difference.set, schema: parsed, actions, onError, warnings })
+  return engineOf({
+    set: difference.set,
+    index: indexOf(difference.added),
+    schema: parsed,
+    actions: Entities.fromJson([], parsed),
+    onError,
+    warnings,
+  })
 }
 
 /** All that is wrong with policies, or only unwise: nothing is thrown, every problem is listed. */
@@ -70,6 +77,7 @@ export interface Engine {
 
 interface EngineState {
   readonly set: PolicySet
+  readonly index: IndexNode
   readonly schema: Schema | undefined
   readonly actions: Entities
   readonly onError: OnError
@@ -77,17 +85,18 @@ interface EngineState {
 }
 
 function engineOf(state: EngineState): Engine {
-  const { set, schema, actions, onError, warnings } = state
+  const { set, index, schema, onError, warnings } = state
   return {
     onError,
     warnings,
-    decide: (request, entities) => decide(request, entities, { policies: set.policies, actions, schema, onError }),
+    decide: (request, entities) => decide(request, entities, state),
     with(change) {
       const difference = changePolicies(set, change)
       const found = check(difference, schema)
       return engineOf({
         ...state,
         set: difference.set,
+        index: difference.added.reduce(withPolicy, difference.removed.reduce(withoutPolicy, index)),
         onError: change.onError ?? onError,
         warnings: [...warnings, ...found],
       })

@@ -23,14 +23,14 @@ export interface EntityNode {
   readonly parents: ParentList
 }
 
-type TypeTable = PersistentMap<EntityNode>
+type TypeTable = PersistentMap<string, EntityNode>
 
 /** An immutable store of entities. A changed store shares all that did not change with the one it came from. */
 export class Entities {
   readonly size: number
-  readonly #types: PersistentMap<TypeTable>
+  readonly #types: PersistentMap<string, TypeTable>
   /** Every uid that is or was a parent: only these can be part of a cycle, or have descendants. */
-  readonly #inner: PersistentMap<true>
+  readonly #inner: PersistentMap<string, true>
   /** Stays the same object for as long as no entity that has descendants changes its parents. */
   readonly #hierarchy: object
   /** The schema that the entities were read with. */
@@ -38,8 +38,8 @@ export class Entities {
 
   private constructor(
     size: number,
-    types: PersistentMap<TypeTable>,
-    inner: PersistentMap<true>,
+    types: PersistentMap<string, TypeTable>,
+    inner: PersistentMap<string, true>,
     hierarchy: object,
     schema: Schema | undefined,
   ) {
@@ -71,7 +71,7 @@ export class Entities {
       }
       table.set(node.ref.id, node)
       size++
-      for (const parent of node.parents.refs) inner.set(uidText(parent), true)
+      for (const parent of node.parents.refs) inner.set(parent.key, true)
     }
     for (const entity of listOf(json)) addNode(readEntity(entity, parsed, list))
     for (const { uid, parents } of parsed?.actions.values() ?? []) {
@@ -94,14 +94,14 @@ export class Entities {
     const store = (ref: EntityRef, node: EntityNode | undefined): void => {
       const table = types.get(ref.type) ?? PersistentMap.of(new Map<string, EntityNode>())
       const before = table.get(ref.id)
-      if (!hasSameParents(before, node) && inner.get(uidText(ref)) !== undefined) hierarchy = {}
+      if (!hasSameParents(before, node) && inner.get(ref.key) !== undefined) hierarchy = {}
       size += (node === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
       types = types.with(ref.type, table.with(ref.id, node))
     }
     for (const uid of change.remove ?? []) store(readUid(uid), undefined)
     for (const node of nodes) {
       for (const parent of node.parents.refs) {
-        const key = uidText(parent)
+        const key = parent.key
         if (inner.get(key) === undefined) inner = inner.with(key, true)
       }
       store(node.ref, node)
@@ -133,7 +133,7 @@ export class Entities {
   #checkAcyclic(nodes: Iterable<EntityNode>): void {
     const inner: EntityNode[] = []
     for (const node of nodes) {
-      if (node.parents.refs.length > 0 && this.#inner.get(uidText(node.ref)) !== undefined) inner.push(node)
+      if (node.parents.refs.length > 0 && this.#inner.get(node.ref.key) !== undefined) inner.push(node)
     }
     const cycle = findCycle(inner, this)
     if (cycle !== undefined) throw invalid(`a cycle of parents: ${cycle.map(uidText).join(' in ')}`)
@@ -144,7 +144,7 @@ export class Entities {
 function parents(): (refs: readonly EntityRef[]) => ParentList {
   const known = new Map<string, ParentList>()
   return (refs) => {
-    const key = refs.map(uidText).join()
+    const key = refs.map((ref) => ref.key).join()
     const list = known.get(key) ?? { refs, hierarchy: undefined, lineage: undefined }
     known.set(key, list)
     return list
@@ -193,7 +193,7 @@ function recordOf(json: { readonly [name: string]: ValueJson } | undefined): { r
 
 function distinct(refs: readonly EntityRef[]): readonly EntityRef[] {
   if (refs.length < 2) return refs
-  const byText = new Map(refs.map((ref) => [uidText(ref), ref]))
+  const byText = new Map(refs.map((ref) => [ref.key, ref]))
   return byText.size === refs.length ? refs : [...byText.values()]
 }
 

@@ -1,6 +1,6 @@
 import type { EntityNode } from './entities.ts'
 import type { Uid } from './uid.ts'
-import { type EntityRef, uidText } from './value.ts'
+import type { EntityRef } from './value.ts'
 
 /** The parents of one or many entities, with the ancestors that were found for them. */
 export interface ParentList {
@@ -57,7 +57,7 @@ function ancestorsOf(parents: readonly EntityRef[], store: Store): readonly Enti
   const found = new Map<string, EntityRef>()
   const open = [...parents]
   for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
-    const key = uidText(ref)
+    const key = ref.key
     if (found.has(key)) continue
     found.set(key, ref)
     const node = store.find(ref)
@@ -77,7 +77,7 @@ export function findCycle(starts: readonly EntityNode[], store: Store): readonly
       onPath.set(key, path.length)
       path.push({ node, key, next: 0 })
     }
-    const startKey = uidText(start.ref)
+    const startKey = start.ref.key
     if (!done.has(startKey)) enter(start, startKey)
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
       const parent = top.node.parents.refs[top.next++]
@@ -87,7 +87,7 @@ export function findCycle(starts: readonly EntityNode[], store: Store): readonly
         path.pop()
         continue
       }
-      const key = uidText(parent)
+      const key = parent.key
       const at = onPath.get(key)
       if (at !== undefined) return [...path.slice(at).map(({ node }) => node.ref), parent]
       const node = done.has(key) ? undefined : store.find(parent)

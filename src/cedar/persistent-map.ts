@@ -1,17 +1,20 @@
+/** What can be a key. Keys that are `===` are the same key. */
+export type Key = string | number | bigint | boolean
+
 /**
- * An immutable map from strings that shares structure: `with` costs microseconds whatever the size.
+ * An immutable map that shares structure: `with` costs microseconds whatever the size.
  *
  * What was there at the start lies in one plain `Map`, the fastest thing to read. Changes lie before it in a hash trie
  * (32 slots a level). Once there are more changes than the base has entries, both are merged into a new base, so the
  * cost of merging is spread over as many changes.
  */
-export class PersistentMap<V> {
+export class PersistentMap<K extends Key, V> {
   readonly size: number
-  readonly #base: ReadonlyMap<string, V>
-  readonly #changes: Branch<V> | undefined
+  readonly #base: ReadonlyMap<K, V>
+  readonly #changes: Branch<K, V> | undefined
   readonly #changeCount: number
 
-  private constructor(base: ReadonlyMap<string, V>, changes: Branch<V> | undefined, changeCount: number, size: number) {
+  private constructor(base: ReadonlyMap<K, V>, changes: Branch<K, V> | undefined, changeCount: number, size: number) {
     this.#base = base
     this.#changes = changes
     this.#changeCount = changeCount
@@ -19,11 +22,11 @@ export class PersistentMap<V> {
   }
 
   /** Takes the map over: whoever gives it must not change it any more. */
-  static of<V>(map: ReadonlyMap<string, V>): PersistentMap<V> {
+  static of<K extends Key, V>(map: ReadonlyMap<K, V>): PersistentMap<K, V> {
     return new PersistentMap(map, undefined, 0, map.size)
   }
 
-  get(key: string): V | undefined {
+  get(key: K): V | undefined {
     if (this.#changes !== undefined) {
       const change = find(this.#changes, key)
       if (change !== undefined) return change.value
@@ -32,18 +35,18 @@ export class PersistentMap<V> {
   }
 
   /** With `undefined` as value: without the key. */
-  with(key: string, value: V | undefined): PersistentMap<V> {
+  with(key: K, value: V | undefined): PersistentMap<K, V> {
     const before = this.get(key)
     if (before === value) return this
     const size = this.size + (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
     const known = this.#changes !== undefined && find(this.#changes, key) !== undefined
-    const changes = insert(this.#changes ?? EMPTY_BRANCH, { hash: hashOf(key), key, value }, 0) as Branch<V>
+    const changes = insert(this.#changes ?? EMPTY_BRANCH, { hash: hashOf(key), key, value }, 0) as Branch<K, V>
     const count = this.#changeCount + (known ? 0 : 1)
     const next = new PersistentMap(this.#base, changes, count, size)
     return count > MERGE_FROM && count > this.#base.size ? PersistentMap.of(new Map(next)) : next
   }
 
-  *[Symbol.iterator](): IterableIterator<[string, V]> {
+  *[Symbol.iterator](): IterableIterator<[K, V]> {
     const changes = this.#changes
     for (const [key, value] of this.#base) {
       if (changes === undefined || find(changes, key) === undefined) yield [key, value]
@@ -55,26 +58,26 @@ export class PersistentMap<V> {
 const MERGE_FROM = 64
 
 /** A change of one key; without a value it is a removal. */
-interface Leaf<V> {
+interface Leaf<K, V> {
   readonly hash: number
-  readonly key: string
+  readonly key: K
   readonly value: V | undefined
 }
-interface Branch<V> {
+interface Branch<K, V> {
   /** Which of the 32 slots are filled. */
   readonly bitmap: number
-  readonly slots: readonly Slot<V>[]
+  readonly slots: readonly Slot<K, V>[]
 }
 /** Leaves with one and the same hash. */
-interface Collision<V> {
+interface Collision<K, V> {
   readonly hash: number
-  readonly leaves: readonly Leaf<V>[]
+  readonly leaves: readonly Leaf<K, V>[]
 }
-type Slot<V> = Leaf<V> | Branch<V> | Collision<V>
+type Slot<K, V> = Leaf<K, V> | Branch<K, V> | Collision<K, V>
 
-const EMPTY_BRANCH: Branch<never> = { bitmap: 0, slots: [] }
+const EMPTY_BRANCH: Branch<never, never> = { bitmap: 0, slots: [] }
 
-function find<V>(root: Branch<V>, key: string): Leaf<V> | undefined {
+function find<K extends Key, V>(root: Branch<K, V>, key: K): Leaf<K, V> | undefined {
   const hash = hashOf(key)
   let branch = root
   for (let shift = 0; ; shift += 5) {
@@ -91,7 +94,7 @@ function find<V>(root: Branch<V>, key: string): Leaf<V> | undefined {
   }
 }
 
-function insert<V>(slot: Slot<V> | undefined, leaf: Leaf<V>, shift: number): Slot<V> {
+function insert<K extends Key, V>(slot: Slot<K, V> | undefined, leaf: Leaf<K, V>, shift: number): Slot<K, V> {
   if (slot === undefined) return leaf
   if ('bitmap' in slot) {
     const bit = 1 << ((leaf.hash >>> shift) & 31)
@@ -106,11 +109,11 @@ function insert<V>(slot: Slot<V> | undefined, leaf: Leaf<V>, shift: number): Slo
     const others = 'key' in slot ? [slot] : slot.leaves.filter(({ key }) => key !== leaf.key)
     return { hash: leaf.hash, leaves: [...others, leaf] }
   }
-  const parted: Branch<V> = { bitmap: 1 << ((slot.hash >>> shift) & 31), slots: [slot] }
+  const parted: Branch<K, V> = { bitmap: 1 << ((slot.hash >>> shift) & 31), slots: [slot] }
   return insert(parted, leaf, shift)
 }
 
-function* changesIn<V>(slot: Slot<V>): IterableIterator<[string, V]> {
+function* changesIn<K extends Key, V>(slot: Slot<K, V>): IterableIterator<[K, V]> {
   if ('bitmap' in slot) for (const child of slot.slots) yield* changesIn(child)
   else if ('leaves' in slot) for (const leaf of slot.leaves) yield* changesIn(leaf)
   else if (slot.value !== undefined) yield [slot.key, slot.value]
@@ -125,11 +128,12 @@ function countBits(word: number): number {
 // Unknown to whoever chooses the keys, so that nobody can choose keys that collide.
 let seed: number | undefined
 
-function hashOf(key: string): number {
+function hashOf(key: Key): number {
   seed ??= Math.floor(Math.random() * 2 ** 32)
+  const text = typeof key === 'string' ? key : String(key)
   let hash = seed
-  for (let i = 0; i < key.length; i++) {
-    hash = Math.imul(hash ^ key.charCodeAt(i), 0x5bd1e995)
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x5bd1e995)
     hash ^= hash >>> 15
   }
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

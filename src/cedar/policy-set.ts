@@ -6,8 +6,8 @@ import type { Policy, PolicySource, Template, TemplateLink } from './policy.ts'
 
 /** Policies and templates by id. Immutable; a changed set shares what did not change. */
 export interface PolicySet {
-  readonly policies: PersistentMap<CompiledPolicy>
-  readonly templates: PersistentMap<Template>
+  readonly policies: PersistentMap<string, CompiledPolicy>
+  readonly templates: PersistentMap<string, Template>
   /** The number that the next policy without an id gets. */
   readonly nextNumber: number
   readonly nextOrder: number
@@ -135,7 +135,10 @@ class Draft {
   }
 }
 
-function merge<V>(map: PersistentMap<V>, changes: ReadonlyMap<string, V | undefined>): PersistentMap<V> {
+function merge<V>(
+  map: PersistentMap<string, V>,
+  changes: ReadonlyMap<string, V | undefined>,
+): PersistentMap<string, V> {
   if (map.size === 0) {
     const fresh = new Map<string, V>()
     for (const [key, value] of changes) if (value !== undefined) fresh.set(key, value)

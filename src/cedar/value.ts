@@ -13,10 +13,17 @@ export class EntityRef {
   readonly kind = 'entity'
   readonly type: string
   readonly id: string
+  #key: string | undefined
 
   constructor(type: string, id: string) {
     this.type = type
     this.id = id
+  }
+
+  /** One text for each entity: what maps of entities are keyed by. */
+  get key(): string {
+    this.#key ??= uidText(this)
+    return this.#key
   }
 }
 
