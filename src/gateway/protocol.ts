@@ -81,7 +81,7 @@ export type Plan =
   /** Sallyport answers by itself: a listing from the catalogue, a batch of which nothing is left to forward. */
   | { readonly kind: 'answer'; readonly answer: (reference: Reference) => HttpAnswer }
   /** The request as a whole is denied, because of `decision`. */
-  | { readonly kind: 'deny'; readonly decision: Decision; readonly question: Question }
+  | { readonly kind: 'deny'; readonly decision: Decision; readonly question: Asked }
   /** Denied, but the caller may not know that the resource exists: recorded as a denial, answered as `error`. */
   | { readonly kind: 'hide'; readonly decision: Decision; readonly error: SallyportError }
 

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Directory } from '../identity/index.ts'
+import type { PrincipalId } from '../kernel/index.ts'
+import { Flights } from './flight.ts'
+import { openUpstreamClient } from './forwarding/upstream-client.ts'
+import { anthropicProtocol, openAiProtocol } from './models/index.ts'
+import { arrivalOf, NodeSink } from './node-http.ts'
+import { createOriginMemory } from './origin/index.ts'
+import { serve } from './pipeline.ts'
+import type { GatewayPorts } from './ports.ts'
+import type { Protocol } from './protocol.ts'
+import { createMcpProtocol } from './tools/index.ts'
+
+/** The enforcement point of one tenant. */
+export interface Gateway {
+  /**
+   * Answers a request below `/t/TENANT/gw/PROTOCOL`; `rest` is what follows, query included. The body must still be on
+   * the request. Never rejects. `maxBody` in bytes, `trace` a W3C trace id.
+   */
+  handle(
+    protocol: string,
+    rest: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { readonly trace: string; readonly maxBody: number },
+  ): Promise<void>
+  /** Breaks off every open request in which one of these takes part, itself or as the sponsor of an agent. */
+  cut(principals: Iterable<PrincipalId>): void
+  /** Requests that are under way. */
+  readonly underWay: number
+  /** Breaks off what is under way and lets go of the upstreams. */
+  close(): Promise<void>
+}
+
+export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward'> {
+  readonly directory: Pick<Directory, 'principal' | 'inGoodStanding' | 'onChange'>
+}
+
+/** Opens the gateway of a tenant. Whoever loses their standing in the directory is cut off at once. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { directory, catalog, clock, report } = options
+  const client = openUpstreamClient(catalog)
+  const ports: GatewayPorts = { ...options, origin: createOriginMemory(clock), forward: client.send }
+  const flights = new Flights()
+  const protocols = protocolsOf(ports)
+
+  const cut = (principals: Iterable<PrincipalId>): void =>
+    flights.cut(new Set(principals), (agent) => directory.principal(agent)?.sponsor)
+  const stopWatching = directory.onChange((changed) => {
+    const fallen = changed.filter((id) => !directory.inGoodStanding(id))
+    if (fallen.length > 0) cut(fallen)
+  })
+
+  return {
+    async handle(name, rest, request, response, { trace, maxBody }) {
+      const protocol = protocols.get(name)
+      const sink = new NodeSink(request, response)
+      try {
+        // What names no protocol is an endpoint of none, whatever follows; somebody has to say so.
+        const path = protocol === undefined ? `/gw/${name}` : rest
+        const arrival = arrivalOf(request, path, { trace, maxBody })
+        await serve(protocol ?? openAiProtocol, arrival, sink, ports, flights)
+      } catch (error) {
+        report({ what: 'a request could not be answered', error })
+        sink.destroy()
+      }
+    },
+    cut,
+    get underWay() {
+      return flights.size
+    },
+    async close() {
+      stopWatching()
+      flights.cutAll()
+      await client.close()
+    },
+  }
+}
+
+/** By the segment of the path that names them. What has another is no endpoint of any of them. */
+function protocolsOf(ports: GatewayPorts): ReadonlyMap<string, Protocol> {
+  return new Map<string, Protocol>([
+    ['openai', openAiProtocol],
+    ['anthropic', anthropicProtocol],
+    ['mcp', createMcpProtocol(ports.clock)],
+  ])
+}

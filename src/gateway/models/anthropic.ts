@@ -1,0 +1,186 @@
+import type { Context, Json } from '../../kernel/index.ts'
+import type { Model } from '../catalog/index.ts'
+import { GatewayError } from '../errors.ts'
+import type { GatewayPorts } from '../ports.ts'
+import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
+import { readAnthropicAnswer } from './anthropic-answer.ts'
+import { AnthropicStream } from './anthropic-stream.ts'
+import { denialDetail, denialText } from './denial-text.ts'
+import {
+  endpointUnknown,
+  findModel,
+  modelQuestion,
+  parseBody,
+  planInvocation,
+  type RequestBody,
+  upstreamHeaders,
+  writeBody,
+} from './model-request.ts'
+import { nameOf, observation, type Said, textsOf, toolSource } from './observation.ts'
+import { type Dialect, relay } from './relay.ts'
+import { isObject, type JsonObject, objectsIn } from './untrusted-json.ts'
+
+export interface AnthropicTarget {
+  readonly path: string
+  readonly model: Model
+  readonly body: RequestBody
+}
+
+export interface AnthropicKept {
+  readonly observe: () => void
+}
+
+/** The protocol of Anthropic, as far as it is about messages and counting their tokens. */
+export const anthropicProtocol: Protocol<AnthropicTarget, AnthropicKept> = {
+  audienceOf: () => '/gw/anthropic',
+  resolve(_, request, ports) {
+    const { method, path } = request
+    if (method !== 'POST' || (path !== MESSAGES && path !== COUNT)) throw endpointUnknown(request)
+    const body = parseBody(request)
+    return { path, model: findModel(body.model, 'anthropic', ports), body }
+  },
+  inspectRequest,
+  respond: (exchange, answer, sink) => relay(exchange, answer, sink, dialect),
+  denied,
+  failed,
+  failedInStream: (failure) => errorEvent(failed(failure).body),
+}
+
+const MESSAGES = '/v1/messages'
+const COUNT = '/v1/messages/count_tokens'
+const PASSED = ['accept', 'anthropic-version', 'anthropic-beta', 'idempotency-key', 'tracestate'] as const
+
+function inspectRequest(
+  ctx: Context,
+  { path, model, body }: AnthropicTarget,
+  request: GatewayRequest,
+  ports: GatewayPorts,
+): Inspection<AnthropicKept> {
+  checkMessages(body)
+  checkTools(body)
+  const kept = { observe: observation(ctx, () => saidIn(body, ports), ports) }
+  body.model = model.upstreamModel
+  return {
+    questions: [modelQuestion('model:invoke', model)],
+    kept,
+    proceed: ([decision]) =>
+      planInvocation(
+        ctx,
+        model,
+        decision,
+        {
+          upstream: model.upstream,
+          method: 'POST',
+          path: request.query === '?beta=true' ? `${path}?beta=true` : path,
+          headers: upstreamHeaders(ctx, request, PASSED),
+          body: writeBody(body),
+        },
+        ports,
+      ),
+  }
+}
+
+function checkMessages({ messages }: RequestBody): void {
+  if (!Array.isArray(messages)) throw new GatewayError('body_invalid', '`messages` is no list')
+  for (const message of messages) {
+    if (!isObject(message) || typeof message.role !== 'string' || !Object.hasOwn(ROLES, message.role)) {
+      throw new GatewayError('body_invalid', 'a message has no role that is known')
+    }
+  }
+}
+
+const ROLES: Readonly<Record<string, 'user' | 'system' | 'model'>> = {
+  user: 'user',
+  system: 'system',
+  assistant: 'model',
+}
+
+// Tools that the model only asks for and the client runs; others act at the upstream without having been decided.
+const RUN_BY_CLIENT = /^(?:custom|(?:bash|text_editor|computer|memory)_\d{8})$/
+
+function checkTools({ tools, mcp_servers: servers, container }: RequestBody): void {
+  const isEmpty = (value: Json | undefined) => value === undefined || value === null
+  const isDecided = (tool: Json) =>
+    isObject(tool) && (isEmpty(tool.type) || (typeof tool.type === 'string' && RUN_BY_CLIENT.test(tool.type)))
+  const isFine = isEmpty(tools) || (Array.isArray(tools) && tools.every(isDecided))
+  if (!isFine || !(isEmpty(servers) || (Array.isArray(servers) && servers.length === 0)) || !isEmpty(container)) {
+    throw new GatewayError('body_invalid', 'tools that the upstream runs by itself cannot be decided')
+  }
+}
+
+function saidIn(body: RequestBody, ports: GatewayPorts): readonly Said[] {
+  const called = new Map<string, string>()
+  const system: Said = { source: { kind: 'system' }, text: textsOf(body.system) }
+  return [system, ...objectsIn(body.messages).flatMap((message) => saidInMessage(message, called, ports))].filter(
+    ({ text }) => text.length > 0,
+  )
+}
+
+/** A message of the user can hold results of tools, which are not the user's word. */
+function saidInMessage(message: JsonObject, called: Map<string, string>, ports: GatewayPorts): readonly Said[] {
+  const kind = ROLES[String(message.role)]
+  if (kind === undefined) return []
+  const { content } = message
+  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : objectsIn(content)
+  return blocks.map((block: JsonObject) => {
+    const { type, id, tool_use_id: use } = block
+    const name = nameOf(block)
+    if (type === 'tool_use' && typeof id === 'string' && name !== undefined) called.set(id, name)
+    if (type === 'text') return { source: { kind }, text: textsOf([block]) }
+    const tool = typeof use === 'string' ? called.get(use) : undefined
+    // Documents, search results and whatever else somebody attached have authors of their own.
+    return { source: toolSource(tool, ports), text: textsIn(block) }
+  })
+}
+
+function textsIn(block: JsonObject): readonly string[] {
+  const source = isObject(block.source) ? block.source : {}
+  const document = typeof source.data === 'string' && source.type === 'text' ? [source.data] : textsOf(source.content)
+  return [...textsOf([block]), ...document]
+}
+
+const dialect: Dialect<AnthropicTarget> = {
+  suspicious: /_use|tooluse|\\u/i,
+  read: readAnthropicAnswer,
+  openStream: () => new AnthropicStream(),
+  denied,
+  errorEvent,
+  upstreamError: ({ error, request_id: id }) => ({
+    type: 'error',
+    error: error ?? { type: 'api_error', message: 'the upstream failed' },
+    ...(id === undefined ? {} : { request_id: id }),
+  }),
+}
+
+function denied(denial: Denial): HttpAnswer {
+  return answer(403, {
+    type: 'error',
+    error: { type: 'permission_error', message: denialText(denial), sallyport: denialDetail(denial) },
+    request_id: denial.txn ?? null,
+  })
+}
+
+function failed({ error, status, txn, record }: Failure): HttpAnswer {
+  const type = TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error')
+  return answer(status, {
+    type: 'error',
+    error: { type, message: error.publicMessage, sallyport: { code: error.code, txn, record } },
+    request_id: txn ?? null,
+  })
+}
+
+const TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  504: 'timeout_error',
+}
+
+function errorEvent(body: string): string {
+  return `event: error\ndata: ${body}\n\n`
+}
+
+function answer(status: number, body: object): HttpAnswer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}

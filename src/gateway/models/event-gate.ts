@@ -1,0 +1,151 @@
+import { GatewayError } from '../errors.ts'
+import type { Sink } from '../protocol.ts'
+import type { ToolCall } from './tool-calls.ts'
+
+/** What one dialect knows about the events of its streams. */
+export interface StreamInspector {
+  /**
+   * Matches every piece of a stream (as Latin-1) in which an event can stand that must be looked at. Whatever it does
+   * not match is passed on without being parsed: it must match every spelling of what could start a tool call.
+   */
+  readonly suspicious: RegExp
+  /** Whether a tool call has begun, so that every event must be looked at. */
+  readonly attentive: boolean
+  /** Looks at one event. Throws `upstream_broken` for what it does not understand. */
+  look(data: string): Sight
+  /** The calls that have been held, when they are complete; after `release` there are none. */
+  held(): readonly ToolCall[]
+  release(): void
+}
+
+export type Sight =
+  | 'pass'
+  | 'drop'
+  /** Part of a tool call, or to come after one. */
+  | 'hold'
+  /** As `hold`, and with it the calls are complete. */
+  | 'complete'
+  /** The calls are complete, and this comes after them. */
+  | 'after'
+
+/** Of one event, and of everything that is held; in bytes and characters. */
+const LONGEST = 16 * 1024 * 1024
+
+/**
+ * Stands in an event stream. Text goes through as it comes, without being parsed; from the first piece of a tool call on,
+ * events are held until the calls are complete and `decide` has said whether they may go on, as they came.
+ */
+export class EventGate {
+  readonly #inspector: StreamInspector
+  readonly #sink: Sink
+  readonly #decide: (calls: readonly ToolCall[]) => Promise<boolean>
+  #carry: Buffer | undefined
+  #held = ''
+
+  /** `decide` resolves with whether all the calls are allowed; where it says no, it has told the client. */
+  constructor(inspector: StreamInspector, sink: Sink, decide: (calls: readonly ToolCall[]) => Promise<boolean>) {
+    this.#inspector = inspector
+    this.#sink = sink
+    this.#decide = decide
+  }
+
+  /** More of the stream. Rejects with `Denied` when it must end here. */
+  push(chunk: Buffer): void | Promise<void> {
+    const bytes = this.#carry === undefined ? chunk : Buffer.concat([this.#carry, chunk])
+    const end = endOfEvents(bytes)
+    this.#carry = end === bytes.length ? undefined : bytes.subarray(end)
+    if (this.#carry !== undefined && this.#carry.length > LONGEST) throw tooLong()
+    if (end === 0) return
+    const events = end === bytes.length ? bytes : bytes.subarray(0, end)
+    if (!this.#inspector.attentive && !this.#inspector.suspicious.test(events.toString('latin1'))) {
+      return this.#sink.write(events)
+    }
+    return this.#look(events.toString('utf8'))
+  }
+
+  /** The end of the stream: what is still held is complete now or never. */
+  async finish(): Promise<void> {
+    if (this.#carry !== undefined) await this.#look(`${this.#carry.toString('utf8')}\n\n`)
+    await this.#settle('')
+  }
+
+  async #look(text: string): Promise<void> {
+    let passed = ''
+    for (const [event] of text.matchAll(EVENT)) {
+      switch (this.#sightOf(event)) {
+        case 'pass':
+          passed += event
+          break
+        case 'hold':
+          this.#hold(event)
+          break
+        case 'complete':
+          this.#hold(event)
+          passed = await this.#settle(passed)
+          break
+        case 'after':
+          passed = (await this.#settle(passed)) + event
+          break
+        case 'drop':
+      }
+    }
+    if (passed !== '') await this.#sink.write(passed)
+  }
+
+  #sightOf(event: string): Sight {
+    if (!this.#inspector.attentive && !this.#inspector.suspicious.test(event)) return 'pass'
+    const data = dataOf(event)
+    if (data === '') return 'pass'
+    return this.#inspector.look(data)
+  }
+
+  #hold(event: string): void {
+    this.#held += event
+    if (this.#held.length > LONGEST) throw tooLong()
+  }
+
+  /** Returns what may be written: `passed`, and then what was held. */
+  async #settle(passed: string): Promise<string> {
+    const calls = this.#inspector.held()
+    if (calls.length === 0 && this.#held === '') return passed
+    if (passed !== '') await this.#sink.write(passed)
+    if (calls.length > 0 && !(await this.#decide(calls))) throw new Denied()
+    this.#inspector.release()
+    await this.#sink.write(this.#held)
+    this.#held = ''
+    return ''
+  }
+}
+
+/** Ends the reading of a stream whose client has already been told why. */
+export class Denied extends Error {}
+
+function tooLong(): GatewayError {
+  return new GatewayError('upstream_broken', 'the upstream sent an event that is too long')
+}
+
+// WHATWG HTML §9.2.5: a line ends with CR LF, LF or CR; an empty line ends the event.
+const LINE_END = /\r\n|\n|\r/
+const EVENT = /[\s\S]*?(?:\r\n|\n|\r(?!\n)){2}/g
+const ENDS = ['\n\n', '\r\r', '\n\r\n', '\n\r'].map((end) => Buffer.from(end))
+
+/** The length of the part in which every event is complete. */
+function endOfEvents(bytes: Buffer): number {
+  const { length } = bytes
+  if (length > 1 && bytes[length - 1] === 10 && bytes[length - 2] === 10) return length
+  return Math.max(
+    ...ENDS.map((end) => {
+      const at = bytes.lastIndexOf(end)
+      return at < 0 ? 0 : at + end.length
+    }),
+  )
+}
+
+function dataOf(event: string): string {
+  if (event.startsWith('data: ') && event.indexOf('\n') === event.length - 2) return event.slice(6, -2)
+  return event
+    .split(LINE_END)
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice(line.charAt(5) === ' ' ? 6 : 5))
+    .join('\n')
+}

@@ -1,0 +1,2 @@
+export { anthropicProtocol } from './anthropic.ts'
+export { openAiProtocol } from './openai.ts'

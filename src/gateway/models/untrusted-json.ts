@@ -1,0 +1,55 @@
+import type { Json } from '../../kernel/index.ts'
+import { GatewayError } from '../errors.ts'
+import { parseStrictJson } from '../tools/json-text.ts'
+
+export type JsonObject = { readonly [name: string]: Json }
+
+/** JSON that an upstream sent. Throws `upstream_broken` for what is none, or what two readers could read differently. */
+export function parseUpstreamJson(text: string | Uint8Array): JsonObject {
+  try {
+    const value = parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text)
+    if (isObject(value)) return value
+  } catch (cause) {
+    throw broken('the upstream sent something that is not JSON', cause)
+  }
+  throw broken('the upstream sent something that is not a JSON object')
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function objectsIn(value: Json | undefined): readonly JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : []
+}
+
+/** A piece of the name or the arguments of a tool call, empty where there is none. Throws `upstream_broken`. */
+export function pieceIn(value: Json | undefined): string {
+  if (value === undefined || value === null) return ''
+  if (typeof value !== 'string') throw broken('the upstream sent a tool call whose parts are no text')
+  return value
+}
+
+export function broken(message: string, cause?: unknown): GatewayError {
+  return new GatewayError('upstream_broken', message, { cause })
+}
+
+/**
+ * Calls `visit` with every key, in lower case, and its value, wherever it stands. Some clients do not mind the case of
+ * keys.
+ */
+export function eachMember(value: Json, visit: (key: string, value: Json, holder: JsonObject) => void): void {
+  const open: Json[] = [value]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next === null || typeof next !== 'object') continue
+    if (Array.isArray(next)) {
+      open.push(...next)
+      continue
+    }
+    const holder = next as JsonObject // an object that is no array
+    for (const [key, member] of Object.entries(holder)) {
+      visit(key.toLowerCase(), member, holder)
+      open.push(member)
+    }
+  }
+}
