@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { errorText, SallyportError } from '../kernel/index.ts'
+import { OAuthError } from '../oauth/index.ts'
 import { administer, targetOf } from './administration.ts'
 import { apiRoutes } from './api/index.ts'
 import { HttpError } from './errors.ts'
@@ -39,7 +40,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     routerOptions: { maxParamLength: 2048 },
     logger: false,
   })
-  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log))
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options))
   app.setNotFoundHandler((_request, reply) => answerFailure(reply, new HttpError('route_unknown', 'no such endpoint')))
   // A browser page of another origin has no business here; the console will be served from our own.
   app.addHook('onSend', async (_request, reply) => {
@@ -125,9 +126,19 @@ function parseWith(
   throw new HttpError(code, `${what}${at === '' ? '' : ` \`${at}\``}: ${issue?.message.toLowerCase() ?? 'invalid'}`)
 }
 
-function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { tenant, log }: HttpServerOptions,
+): FastifyReply {
   if (error instanceof SallyportError) {
     if (statusOf(error) >= 500) log.error({ err: error, url: request.url }, 'request failed')
+    if (error instanceof OAuthError) {
+      const { tenant: id = '' } = request.params as { tenant?: string } // every guarded route is below a tenant
+      const challenge = tenant(id)?.authorization.challenge(error)
+      if (challenge !== undefined) reply.header('www-authenticate', challenge)
+    }
     return answerFailure(reply, error)
   }
   const code = (error as { code?: unknown }).code // Fastify's own errors carry one
@@ -143,10 +154,6 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
 
 function answerFailure(reply: FastifyReply, error: SallyportError): FastifyReply {
   const status = statusOf(error)
-  if (status === 401) {
-    reply.header('www-authenticate', 'Bearer error="invalid_token"')
-    return reply.code(401).send({ error: { code: 'invalid_token', message: 'the token is not valid' } })
-  }
   return reply.code(status).send({
     error: {
       code: status === 500 ? 'internal' : error.code,

@@ -1,7 +1,9 @@
+import { GATEWAY_STATUS } from '../gateway/index.ts'
 import { SallyportError } from '../kernel/index.ts'
 
 /** The HTTP status of every error code. What is not in this table is a defect, and answers 500. */
 export const STATUS: Readonly<Record<string, number>> = {
+  ...GATEWAY_STATUS,
   // http
   body_too_large: 413,
   body_not_json: 400,
@@ -9,8 +11,6 @@ export const STATUS: Readonly<Record<string, number>> = {
   query_invalid: 400,
   route_unknown: 404,
   tenant_unknown: 404,
-  method_not_allowed: 405,
-  origin_refused: 403,
   denied: 403,
   shutting_down: 503,
   // oauth
@@ -28,7 +28,10 @@ export const STATUS: Readonly<Record<string, number>> = {
   // audit
   log_unavailable: 503,
   log_overloaded: 503,
+  record_invalid: 500,
   record_unknown: 404,
+  search_invalid: 400,
+  log_corrupt: 500,
   // store, keys
   store_unavailable: 503,
   nested_transaction: 500,

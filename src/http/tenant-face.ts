@@ -14,6 +14,8 @@ export interface TenantFace {
   readonly directory: Directory
   readonly access: Access
   readonly log: Log
+  /** The log's verifier keys, one a line. */
+  readonly logKeys: string
   readonly authorization: AuthorizationServer
   readonly gateway: Gateway
   readonly toolReview: ToolReview

@@ -57,8 +57,11 @@ export async function startSallyport(config: Config, options: StartOptions): Pro
     undo.push(() => closeAll(tenants))
 
     const http = createHttpServer({
-      tenant: (id) => tenants.get(parseTenantId(id) ?? ('' as TenantId)),
-      writable: () => [...tenants.values()].every((tenant) => tenant.log.status().writable),
+      tenant: (id) => {
+        const parsed = parseTenantId(id)
+        return parsed === undefined ? undefined : tenants.get(parsed)
+      },
+      writable: () => tenants.size > 0 && [...tenants.values()].every((tenant) => tenant.log.status().writable),
       version: options.version,
       publicUrl: () => publicUrl,
       maxBody: config.maxBody,

@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -12,6 +12,7 @@ import { type KeyRing, type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
+import { logKeysText } from './log-keys.ts'
 import { recordTokensIn } from './record-tokens.ts'
 
 export interface TenantDeps {
@@ -36,11 +37,14 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const store = await stores.tenant(id)
   const keyRing = await openKeyRing(store, deps.master, id, clock)
   const directory = await openDirectory(store, clock)
-  const catalog = await openCatalog({ store, keyRing, clock, environment: deps.environment })
+  const catalog = await openCatalog({ store, keyRing, environment: deps.environment })
   const access = openAccess(readFoundation())
   access.setPolicies(await storedPolicies(store))
   keepEntities(id, access, directory, catalog)
   const log = await openTenantLog(id, issuer, keyRing, deps)
+  const logKeys = logKeysText(log.origin, keyRing)
+  // Beside the log, so that a copy of both can be verified anywhere.
+  writeFileSync(stores.tenantFile(id, '.log.keys'), logKeys, { mode: 0o600 })
 
   const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
   const authorization = await createAuthorizationServer({
@@ -76,6 +80,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     access,
     catalog,
     log,
+    logKeys,
     authorization,
     gateway,
     toolReview: toolReview(catalog, clock),

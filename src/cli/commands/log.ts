@@ -7,7 +7,7 @@ import { recordLine, recordSchema, recordText } from '../record-text.ts'
 import { sessionOf } from '../session.ts'
 import { verifyCommand } from './log-verify.ts'
 
-const page = z.object({ records: z.array(recordSchema), next: z.string().optional() })
+const page = z.object({ records: z.array(recordSchema), cursor: z.string().optional() })
 
 /** Reading the log, and checking it. */
 export function logCommand(): Command {
@@ -37,11 +37,19 @@ export function logCommand(): Command {
     .option('--action <action>', 'as in `tool:call`')
     .option('--resource <resource>', 'as in `Tool::office/send_message`')
     .addOption(new Option('--decision <decision>', 'how it was decided').choices(['allow', 'deny']))
+    .option('--policy <id>', 'a policy that took part')
+    .option('--from <time>', 'as in 2026-01-31T08:00:00Z')
+    .option('--to <time>', 'up to, not including')
+    .option('--text <text>', 'occurs in the record')
     .option('--limit <n>', 'at most so many', '50')
+    .option('--cursor <cursor>', 'where the last page ended')
     .action(async (options: Record<string, string>, command: Command) => {
       const { client, output } = sessionOf(command)
       const answer = page.parse(await client().call('GET', `/api/records?${new URLSearchParams(options)}`))
-      output.data(answer, () => answer.records.map(recordLine).join('\n'))
+      output.data(answer, () => {
+        const lines = answer.records.map(recordLine)
+        return [...lines, ...(answer.cursor === undefined ? [] : [`older ones: --cursor ${answer.cursor}`])].join('\n')
+      })
     })
   log
     .command('tail')

@@ -100,6 +100,14 @@ export const recordRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/t/:tenant/log/keys',
+    summary: 'The public keys of the log, one verifier key a line (C2SP signed-note); keep them, and compare',
+    action: 'log:read',
+    produces: 'text/plain',
+    handle: async ({ tenant }) => new Bytes(tenant.logKeys, { 'content-type': 'text/plain; charset=utf-8' }),
+  }),
+  route({
+    method: 'GET',
     path: '/t/:tenant/log/tile/*',
     summary: 'A tile or an entry bundle of the log (C2SP tlog-tiles)',
     action: 'log:read',
