@@ -137,6 +137,6 @@ function remedyFor(engine: Engine, refused: readonly Reason[], errors: readonly 
     const remedy = engine.policy(policy)?.annotations.remedy
     if (remedy !== undefined) return remedy
   }
-  if (refused.length === 0 && errors.length === 0) return 'no policy permits this; ask an administrator for access'
+  if (refused.length === 0 && errors.length === 0) return 'ask an administrator for access'
   return undefined
 }

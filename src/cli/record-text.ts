@@ -65,8 +65,21 @@ export function summaryOf(record: RecordJson): string {
             .join(', ')}`
     return `of ${body.of}: ${body.status}${body.httpStatus === undefined ? '' : ` ${body.httpStatus}`} in ${body.ms} ms${usage}`
   }
+  if (record.kind === 'token') {
+    const { event, client, error, scope, audience } = tokenSchema.parse(record.body ?? {})
+    if (error !== undefined) return `${event} ${client}: ${error}`
+    return `${event} ${client}  ${scope.join(' ')} for ${audience ?? 'nobody'}`
+  }
   return JSON.stringify(record.body)
 }
+
+const tokenSchema = z.object({
+  event: z.string().default(''),
+  client: z.string().default(''),
+  error: z.string().optional(),
+  scope: z.array(z.string()).default([]),
+  audience: z.string().optional(),
+})
 
 /** All that a person asks of one record: several lines, indented. */
 export function recordText(record: RecordJson): string {
