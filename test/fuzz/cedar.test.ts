@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compile, Entities } from '../../src/cedar/index.ts'
+import { compareCase } from './cedar-differential.ts'
+import { makePolicies } from './cedar-policies.ts'
+import { randomFrom } from './cedar-random.ts'
+import { decideByScan, parseForScan } from './cedar-reference.ts'
+import { ACTIONS, makeFields, makeWorld } from './cedar-world.ts'
+
+test('the engine and the official implementation agree on made-up applications', () => {
+  let decisions = 0
+  // Other cases on every day, the same ones all day: what fails can be looked at.
+  const first = Math.floor(Date.now() / 86_400_000) * 1000
+  for (let seed = first; decisions < 1500; seed++) {
+    const found = compareCase(seed)
+    assert.deepEqual(found.disagreements, [], `seed ${seed}`)
+    decisions += found.decisions
+  }
+})
+
+test('the index finds what a scan of all policies finds, also after changes', () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const random = randomFrom(seed)
+    const world = makeWorld(random)
+    const entities = Entities.fromJson(world.entities)
+    const all = makePolicies(random, world, 150, 2)
+    const text = new Map([...all.policies, ...all.templates])
+    const templates = new Set(all.templates.map(([id]) => id))
+
+    const here = new Set(text.keys())
+    let engine = compile({ policies: [...text.values()].join('\n'), links: all.links })
+    for (let round = 0; round < 4; round++) {
+      const links = all.links.filter(({ newId }) => engine.policy(newId) !== undefined)
+      const policies = parseForScan([...here].map((id) => text.get(id)).join('\n'), links)
+      for (const request of random.list(60, 60, () => ({
+        principal: random.pick(world.uids),
+        action: { type: 'Action', id: random.pick(ACTIONS) },
+        resource: random.pick(world.uids),
+        context: makeFields(random, world.context, world.uids),
+      }))) {
+        const [found, expected] = [engine.decide(request, entities), decideByScan(policies, request, entities)]
+        assert.equal(found.decision, expected.decision, `seed ${seed}`)
+        assert.deepEqual(found.reasons.toSorted(), expected.reasons.toSorted(), `seed ${seed}`)
+        assert.deepEqual(
+          found.errors.map(({ policy }) => policy).toSorted(),
+          expected.errors.map(({ policy }) => policy).toSorted(),
+          `seed ${seed}`,
+        )
+      }
+      const remove = [...here].filter((id) => !templates.has(id) && random.chance(0.3))
+      const add = [...text.keys()].filter((id) => !here.has(id) && random.chance(0.5))
+      for (const id of remove) here.delete(id)
+      for (const id of add) here.add(id)
+      engine = engine.with({ remove, add: add.map((id) => text.get(id) ?? '').join('\n') })
+    }
+  }
+})
