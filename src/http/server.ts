@@ -25,6 +25,8 @@ export interface HttpServerOptions {
 }
 
 export interface HttpServer {
+  /** Every path that is mounted, as `METHOD /path`. */
+  readonly mounted: readonly string[]
   /** Resolves with the port. Rejects with the system's error where the address cannot be had. */
   listen(address: { readonly host: string; readonly port: number }): Promise<number>
   /** Takes no new requests, lets those under way end, but not for longer than `grace` milliseconds. */
@@ -40,6 +42,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     routerOptions: { maxParamLength: 2048 },
     logger: false,
   })
+  const mounted: string[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (one !== 'HEAD') mounted.push(`${one} ${url}`)
+  })
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options))
   app.setNotFoundHandler((_request, reply) => answerFailure(reply, new HttpError('route_unknown', 'no such endpoint')))
   // A browser page of another origin has no business here; the console will be served from our own.
@@ -54,6 +60,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.register(async (scope) => mountIssuer(scope, options))
 
   return {
+    mounted,
     async listen({ host, port }) {
       await app.listen({ host, port })
       // listening on TCP, so the address is never a path

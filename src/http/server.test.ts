@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import pino from 'pino'
+import { apiRoutes } from './api/index.ts'
+import { GATEWAY_PATHS } from './mount-gateway.ts'
+import { ISSUER_PATHS } from './mount-issuer.ts'
+import { PUBLIC_ENDPOINTS } from './public-endpoints.ts'
+import { createHttpServer } from './server.ts'
+
+function created() {
+  return createHttpServer({
+    tenant: () => undefined,
+    writable: () => false,
+    version: '1.2.3',
+    publicUrl: () => 'http://localhost:1',
+    maxBody: 4096,
+    log: pino({ level: 'silent' }),
+  })
+}
+
+async function listening(t: TestContext): Promise<string> {
+  const server = created()
+  const port = await server.listen({ host: '127.0.0.1', port: 0 })
+  t.after(() => server.close(0))
+  return `http://127.0.0.1:${port}`
+}
+
+test('what is mounted is a guarded route, a gateway, an issuer, or on the list of public endpoints', async (t) => {
+  const server = created()
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  t.after(() => server.close(0))
+  const guarded = new Set(apiRoutes.map(({ method, path }) => `${method} ${path}`))
+  const others = new Set<string>([...GATEWAY_PATHS, ...ISSUER_PATHS])
+  const rest = server.mounted.filter((entry) => !guarded.has(entry) && !others.has(entry.split(' ')[1] ?? ''))
+  assert.deepEqual(new Set(rest), new Set(PUBLIC_ENDPOINTS.map((path) => `GET ${path}`)))
+  assert.equal(server.mounted.filter((entry) => guarded.has(entry)).length, guarded.size)
+})
+
+test('the list of public endpoints does not grow unseen', () => {
+  assert.deepEqual(
+    [...PUBLIC_ENDPOINTS],
+    [
+      '/healthz',
+      '/openapi.json',
+      '/.well-known/authzen-configuration/t/:tenant',
+      '/.well-known/oauth-protected-resource/t/:tenant/*',
+    ],
+  )
+})
+
+test('a tenant that does not exist is one sentence and no hint', async (t) => {
+  const url = await listening(t)
+  for (const path of [
+    '/t/nobody/api/principals',
+    '/t/nobody/gw/openai/v1/models',
+    '/.well-known/authzen-configuration/t/x',
+  ]) {
+    const answer = await fetch(`${url}${path}`)
+    assert.equal(answer.status, 404)
+    assert.deepEqual(await answer.json(), { error: { code: 'tenant_unknown', message: 'no such tenant' } })
+  }
+})
+
+test('health says no while nothing can be recorded', async (t) => {
+  const answer = await fetch(`${await listening(t)}/healthz`)
+  assert.equal(answer.status, 503)
+})
+
+test('broken and oversized bodies are refused before anybody looks at them', async (t) => {
+  const url = await listening(t)
+  const post = (body: string) =>
+    fetch(`${url}/t/demo/api/apply`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  assert.equal((await post('{"manifests":')).status, 400)
+  assert.equal((await post(JSON.stringify({ manifests: 'x'.repeat(5000) }))).status, 413)
+  const polluted = await post('{"__proto__": {"admin": true}}')
+  assert.equal(polluted.status, 400)
+})
+
+test('an answer can neither be sniffed nor cached', async (t) => {
+  const answer = await fetch(`${await listening(t)}/openapi.json`)
+  assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
+  assert.equal(answer.headers.get('cache-control'), 'no-store')
+})
+
+test('the Host header of a request appears in no document', async (t) => {
+  const url = new URL(await listening(t))
+  const text = await new Promise<string>((resolve, reject) => {
+    request(
+      { host: url.hostname, port: url.port, path: '/openapi.json', headers: { host: 'evil.example' } },
+      (answer) => {
+        let body = ''
+        answer.on('data', (chunk) => {
+          body += chunk
+        })
+        answer.on('end', () => resolve(body))
+      },
+    )
+      .on('error', reject)
+      .end()
+  })
+  assert.match(text, /localhost:1/)
+  assert.doesNotMatch(text, /evil/)
+})
