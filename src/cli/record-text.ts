@@ -24,7 +24,8 @@ const bodySchema = z
     httpStatus: z.number(),
     ms: z.number(),
     usage: z.record(z.string(), z.unknown()),
-    sources: z.array(z.object({ pointer: z.string(), source: z.string(), trusted: z.boolean() })),
+    detail: z.looseObject({ method: z.string().optional() }),
+    origin: z.record(z.string(), z.object({ source: z.string(), trusted: z.boolean() })),
   })
   .partial()
 
@@ -50,27 +51,36 @@ export function recordLine(record: RecordJson): string {
 /** What a record says, without its time and number. */
 export function summaryOf(record: RecordJson): string {
   if (record.erased) return 'erased'
+  const end = endOf(record)
+  if (end !== undefined) return `of ${bodyOf(record).of}: ${end}`
+  const { chain, text } = headOf(record)
+  return record.kind === 'decision' && chain.length > 0 ? `${chain.join(' → ')}  ${text}` : text
+}
+
+/** What was asked and how it was decided, and by whom it was asked: ids from the subject to the actor. */
+export function headOf(record: RecordJson): { readonly chain: readonly string[]; readonly text: string } {
+  if (record.erased) return { chain: [], text: 'erased' }
   const body = bodyOf(record)
-  const who = body.chain?.map(({ id }) => id).join(' → ')
+  const chain = body.chain?.map(({ id }) => id) ?? []
   if (record.kind === 'decision') {
-    const what = `${body.decision ?? ''} ${body.action ?? ''} ${resourceText(body.resource)}`
-    return [who, what, policiesOf(body.reasons ?? [])].filter((part) => part !== undefined && part !== '').join('  ')
-  }
-  if (record.kind === 'outcome') {
-    const usage =
-      body.usage === undefined
-        ? ''
-        : `  ${Object.entries(body.usage)
-            .map(([k, v]) => `${k} ${v}`)
-            .join(', ')}`
-    return `of ${body.of}: ${body.status}${body.httpStatus === undefined ? '' : ` ${body.httpStatus}`} in ${body.ms} ms${usage}`
+    const method = body.detail?.method === undefined ? '' : ` (${body.detail.method})`
+    const what = `${body.decision ?? ''} ${body.action ?? ''} ${resourceText(body.resource)}${method}`
+    return { chain, text: [what, policiesOf(body.reasons ?? [])].filter((part) => part !== '').join('  ') }
   }
   if (record.kind === 'token') {
     const { event, client, error, scope, audience } = tokenSchema.parse(record.body ?? {})
-    if (error !== undefined) return `${event} ${client}: ${error}`
-    return `${event} ${client}  ${scope.join(' ')} for ${audience ?? 'nobody'}`
+    const text = error ?? `token ${event} for ${client}: ${scope.join(' ')} at ${audience ?? 'nowhere'}`
+    return { chain, text: error === undefined ? text : `token ${event} for ${client}: ${error}` }
   }
-  return JSON.stringify(record.body)
+  return { chain, text: JSON.stringify(record.body) }
+}
+
+/** How a request ended, for the record of an outcome. */
+export function endOf(record: RecordJson): string | undefined {
+  if (record.kind !== 'outcome' || record.erased) return undefined
+  const { status, httpStatus, ms, usage } = bodyOf(record)
+  const spent = Object.entries(usage ?? {}).map(([name, value]) => `, ${name} ${value}`)
+  return `${status}${httpStatus === undefined ? '' : ` ${httpStatus}`} in ${ms} ms${spent.join('')}`
 }
 
 const tokenSchema = z.object({
@@ -83,26 +93,28 @@ const tokenSchema = z.object({
 
 /** All that a person asks of one record: several lines, indented. */
 export function recordText(record: RecordJson): string {
-  const lines = [recordLine(record)]
-  const body = bodyOf(record)
-  for (const question of body.questions ?? []) {
-    lines.push(
-      `          ${question.decision} ${question.action} ${resourceText(question.resource)}  ${policiesOf(question.reasons)}`,
-    )
-  }
-  for (const { pointer, source, trusted } of body.sources ?? []) {
-    lines.push(
-      `          ${pointer} came from ${source}${source.startsWith('tool:') ? (trusted ? ' (trusted)' : ' (untrusted)') : ''}`,
-    )
-  }
-  for (const error of body.errors ?? []) lines.push(`          could not be evaluated: ${error}`)
-  if (body.remedy !== undefined) lines.push(`          remedy: ${body.remedy}`)
+  const details = [...detailsOf(record)]
   if (record.kind === 'decision') {
-    lines.push(
-      `          txn ${record.txn}  policy revision ${body.revision}  outcome ${record.outcome?.status ?? 'none'}`,
-    )
+    const { revision } = bodyOf(record)
+    details.push(`txn ${record.txn}  policy revision ${revision}  outcome ${record.outcome?.status ?? 'none'}`)
   }
-  return lines.join('\n')
+  return [recordLine(record), ...details.map((detail) => `          ${detail}`)].join('\n')
+}
+
+/** What decided: the questions of a request that put several, where the values came from, what would help. */
+export function detailsOf(record: RecordJson): readonly string[] {
+  const { questions, origin, errors, remedy } = bodyOf(record)
+  return [
+    ...(questions ?? []).map((asked) => {
+      return `${asked.decision} ${asked.action} ${resourceText(asked.resource)}  ${policiesOf(asked.reasons)}`
+    }),
+    ...Object.entries(origin ?? {}).map(([pointer, { source, trusted }]) => {
+      const trust = source.startsWith('tool:') ? (trusted ? ' (trusted)' : ' (untrusted)') : ''
+      return `${pointer} came from ${source}${trust}`
+    }),
+    ...(errors ?? []).map((error) => `could not be evaluated: ${error}`),
+    ...(remedy === undefined ? [] : [`remedy: ${remedy}`]),
+  ]
 }
 
 function bodyOf(record: RecordJson): z.infer<typeof bodySchema> {
