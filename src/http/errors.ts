@@ -9,7 +9,6 @@ export type HttpErrorCode =
   | 'tenant_unknown'
   | 'principal_unknown'
   | 'denied'
-  | 'shutting_down'
 
 export class HttpError extends SallyportError<HttpErrorCode> {
   /** Fields beside `code` and `message` in the answer: safe for the caller. */

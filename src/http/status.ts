@@ -12,12 +12,10 @@ export const STATUS: Readonly<Record<string, number>> = {
   route_unknown: 404,
   tenant_unknown: 404,
   denied: 403,
-  shutting_down: 503,
   // oauth
   no_credentials: 401,
   invalid_token: 401,
   // access
-  question_invalid: 400,
   policies_invalid: 422,
   // identity
   manifest_invalid: 422,
@@ -33,7 +31,6 @@ export const STATUS: Readonly<Record<string, number>> = {
   search_invalid: 400,
   log_corrupt: 500,
   // store, keys
-  store_unavailable: 503,
   nested_transaction: 500,
 }
 

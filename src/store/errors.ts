@@ -7,6 +7,5 @@ export type StoreErrorCode =
   | 'data_too_new'
   | 'tenant_unknown'
   | 'nested_transaction'
-  | 'store_unavailable'
 
 export class StoreError extends SallyportError<StoreErrorCode> {}
