@@ -17,7 +17,7 @@ export function outputOf(json: boolean): Output {
   }
 }
 
-/** Columns padded to their widest cell, two spaces between; the last one is not padded. */
+/** Columns padded to their widest cell, two spaces between. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows)
@@ -25,6 +25,6 @@ export function table(rows: readonly (readonly string[])[]): string {
       widths[i] = Math.max(widths[i] ?? 0, cell.length)
     })
   return rows
-    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '))
+    .map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd())
     .join('\n')
 }

@@ -7,7 +7,7 @@ import { type Log, openLog } from '../audit/index.ts'
 import { type Catalog, createGateway, openCatalog, toolReview } from '../gateway/index.ts'
 import { type TenantFace, traceOf } from '../http/index.ts'
 import { type Directory, openDirectory } from '../identity/index.ts'
-import type { Clock, Context, TenantId } from '../kernel/index.ts'
+import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
 import { type KeyRing, type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
@@ -27,6 +27,8 @@ export interface TenantDeps {
 /** One tenant with all its rooms open. */
 export interface Tenant extends TenantFace {
   readonly catalog: Catalog
+  /** Asks a tool server for its tools on Sallyport's own account. */
+  lookAtTools(server: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -104,12 +106,37 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       directory.onChange(() => {
         if (!ctx.caller.chain.every((link) => directory.inGoodStanding(link.id))) cut()
       }),
+    async lookAtTools(server) {
+      await gateway.lookAtTools(ownContext(id, clock), server)
+    },
     async close() {
       await gateway.close()
       await log.close()
     },
   }
 }
+
+/** For what Sallyport does of its own accord: it stands in no directory, so nothing is ever permitted to it. */
+function ownContext(tenant: TenantId, clock: Clock): Context {
+  const now = clock.now()
+  return {
+    tenant,
+    txn: newTxn(now),
+    trace: traceOf({}),
+    clock,
+    caller: {
+      chain: [{ kind: 'Service', id: SALLYPORT }],
+      delegation: undefined,
+      authentication: { method: 'asserted', at: now },
+      scope: new Set(),
+      credential: 'none',
+      expiresAt: now,
+    },
+  }
+}
+
+// a valid id, which no manifest of ours gives to anybody
+const SALLYPORT = 'sallyport' as PrincipalId
 
 const FOUNDATION = join(import.meta.dirname, '../../foundation')
 

@@ -46,6 +46,17 @@ export function toolsCommand(): Command {
       const answer = await client().call('GET', `/api/tools/${pathOf(tool)}`)
       output.data(answer, () => JSON.stringify(answer, null, 2))
     })
+  tools
+    .command('refresh')
+    .description('ask a server what tools it has now')
+    .argument('<server>', 'as in `office`')
+    .action(async (server: string, _options: object, command: Command) => {
+      const { client, output } = sessionOf(command)
+      const answer = z
+        .object({ server: z.string(), tools: z.number() })
+        .parse(await client().call('POST', `/api/tools/${encodeURIComponent(server)}/refresh`, {}))
+      output.data(answer, () => `${answer.server} shows ${answer.tools} tools`)
+    })
   for (const [verb, description] of [
     ['accept', 'let callers use the definition with this digest'],
     ['reject', 'keep what waits in quarantine for good'],

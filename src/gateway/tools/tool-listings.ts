@@ -41,6 +41,16 @@ export class ToolListings {
     return listing
   }
 
+  /**
+   * The same for an operator, whose right to review tools was decided and recorded before. Resolves with the number of
+   * tools that the server shows.
+   */
+  async look(ctx: Context, upstream: Upstream, ports: GatewayPorts): Promise<number> {
+    const tools = await listOwnTools(upstream, ports)
+    await this.#inTurn(ctx, upstream, () => pinTools(ctx, upstream, tools, ports, isFirst(upstream, ports)))
+    return tools.length
+  }
+
   /** The server has said that its tools are others now. */
   markStale(ctx: Context, upstream: Upstream): void {
     this.#stale.add(nameOf(ctx, upstream))

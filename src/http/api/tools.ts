@@ -37,6 +37,17 @@ export const toolRoutes: readonly Route[] = [
       }
     },
   }),
+  route({
+    method: 'POST',
+    path: '/t/:tenant/api/tools/:server/refresh',
+    summary: 'Ask a server what tools it has now; what is new or changed goes into quarantine',
+    action: 'tool:review',
+    answer: z.object({ server: z.string(), tools: z.number() }),
+    handle: async ({ tenant, ctx, params }) => {
+      const { server = '' } = params
+      return { server, tools: await tenant.gateway.lookAtTools(ctx, server) }
+    },
+  }),
   ...(['accept', 'reject'] as const).map((verb) =>
     route({
       method: 'POST',

@@ -100,6 +100,7 @@ async function seedTenant(
     const { secret } = await tenant.directory.issueGatewayKey(id, { scope: gatewayKey })
     principals[id] = { client_id: id, ...principals[id], gateway_key: secret }
   }
+  for (const server of Object.keys(target.gateway.mcp)) await tenant.lookAtTools(server)
   writeCredentialsFile(target.file, { issuer: target.issuer, gateway: target.gateway, principals })
 }
 
