@@ -1,15 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Directory } from '../identity/index.ts'
-import type { PrincipalId } from '../kernel/index.ts'
+import type { Context, PrincipalId } from '../kernel/index.ts'
+import { GatewayError } from './errors.ts'
 import { Flights } from './flight.ts'
 import { openUpstreamClient } from './forwarding/upstream-client.ts'
-import { anthropicProtocol, openAiProtocol } from './models/index.ts'
+import { anthropicProtocol, type ListTools, openAiProtocol } from './models/index.ts'
 import { arrivalOf, NodeSink } from './node-http.ts'
 import { createOriginMemory } from './origin/index.ts'
 import { serve } from './pipeline.ts'
 import type { GatewayPorts } from './ports.ts'
 import type { Protocol } from './protocol.ts'
-import { createMcpProtocol } from './tools/index.ts'
+import { createMcpProtocol, ToolListings } from './tools/index.ts'
 
 /** The enforcement point of one tenant. */
 export interface Gateway {
@@ -26,6 +27,11 @@ export interface Gateway {
   ): Promise<void>
   /** Breaks off every open request in which one of these takes part, itself or as the sponsor of an agent. */
   cut(principals: Iterable<PrincipalId>): void
+  /**
+   * Asks a tool server for its tools and pins what it shows; resolves with their number. For an operator whose right to
+   * do so was decided before. Throws `server_unknown`, `upstream_unreachable`, `upstream_timeout`, `upstream_broken`.
+   */
+  lookAtTools(ctx: Context, server: string): Promise<number>
   /** Requests that are under way. */
   readonly underWay: number
   /** Breaks off what is under way and lets go of the upstreams. */
@@ -42,7 +48,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const client = openUpstreamClient(catalog)
   const ports: GatewayPorts = { ...options, origin: createOriginMemory(clock), forward: client.send }
   const flights = new Flights()
-  const protocols = protocolsOf(ports)
+  const listings = new ToolListings()
+  const listTools: ListTools = (ctx, server) => listings.refresh(ctx, server, ports)
+  const openAi = openAiProtocol(listTools)
+  const protocols = new Map<string, Protocol>([
+    ['openai', openAi],
+    ['anthropic', anthropicProtocol(listTools)],
+    ['mcp', createMcpProtocol(clock, listings)],
+  ])
 
   const cut = (principals: Iterable<PrincipalId>): void =>
     flights.cut(new Set(principals), (agent) => directory.principal(agent)?.sponsor)
@@ -59,13 +72,18 @@ export function createGateway(options: GatewayOptions): Gateway {
         // What names no protocol is an endpoint of none, whatever follows; somebody has to say so.
         const path = protocol === undefined ? `/gw/${name}` : rest
         const arrival = arrivalOf(request, path, { trace, maxBody })
-        await serve(protocol ?? openAiProtocol, arrival, sink, ports, flights)
+        await serve(protocol ?? openAi, arrival, sink, ports, flights)
       } catch (error) {
         report({ what: 'a request could not be answered', error })
         sink.destroy()
       }
     },
     cut,
+    async lookAtTools(ctx, server) {
+      const upstream = catalog.upstream(server)
+      if (upstream?.kind !== 'mcp') throw new GatewayError('server_unknown', `no tool server \`${server}\``)
+      return listings.look(ctx, upstream, ports)
+    },
     get underWay() {
       return flights.size
     },
@@ -75,13 +93,4 @@ export function createGateway(options: GatewayOptions): Gateway {
       await client.close()
     },
   }
-}
-
-/** By the segment of the path that names them. What has another is no endpoint of any of them. */
-function protocolsOf(ports: GatewayPorts): ReadonlyMap<string, Protocol> {
-  return new Map<string, Protocol>([
-    ['openai', openAiProtocol],
-    ['anthropic', anthropicProtocol],
-    ['mcp', createMcpProtocol(ports.clock)],
-  ])
 }

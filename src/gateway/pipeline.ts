@@ -1,3 +1,4 @@
+import type { Decision } from '../access/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { GatewayError, statusOf } from './errors.ts'
@@ -21,7 +22,7 @@ import { decide } from './stages/decide.ts'
 import { forward } from './stages/forward.ts'
 import { inspectRequest } from './stages/inspect-request.ts'
 import { inspectResponse } from './stages/inspect-response.ts'
-import { recordDecision, recordRefusal } from './stages/record-decision.ts'
+import { type DecidedRequest, recordDecision, recordRefusal } from './stages/record-decision.ts'
 import { recordOutcome } from './stages/record-outcome.ts'
 import { resolve } from './stages/resolve.ts'
 
@@ -50,7 +51,7 @@ export async function serve<Target, Kept>(
     const inspection = await inspectRequest(protocol, ctx, target, request, ports)
     const decisions = decide(ctx, inspection.questions, ports.access)
     const plan = inspection.proceed(decisions)
-    const record = await recordDecision(ctx, { ...inspection, decisions, ...finalOf(plan) }, ports)
+    const record = await recordDecision(ctx, { ...inspection, decisions, ...finalOf(plan, decisions) }, ports)
     way.record = record
     sink.mark(ctx.txn, record)
     if (plan.kind !== 'forward') {
@@ -88,9 +89,19 @@ interface Way<Target> {
   record: number | undefined
 }
 
-function finalOf(plan: Plan): { readonly outcome: 'allow' | 'deny'; readonly hidden?: boolean } {
-  if (plan.kind === 'deny') return { outcome: 'deny' }
-  return plan.kind === 'hide' ? { outcome: 'deny', hidden: true } : { outcome: 'allow' }
+/** What is recorded as the decision about the request as a whole. */
+function finalOf(plan: Plan, decisions: readonly Decision[]): Pick<DecidedRequest, 'outcome' | 'deciding' | 'hidden'> {
+  switch (plan.kind) {
+    case 'forward':
+      return { outcome: 'allow' }
+    case 'answer':
+      // A listing that shows nothing was denied as a whole.
+      return { outcome: decisions.some(({ decision }) => decision === 'allow') ? 'allow' : 'deny' }
+    case 'deny':
+      return { outcome: 'deny', deciding: plan.decision }
+    case 'hide':
+      return { outcome: 'deny', deciding: plan.decision, hidden: true }
+  }
 }
 
 /** What is answered without an upstream. A denial has no outcome: nothing was done. */

@@ -1,17 +1,20 @@
 import type { Context, Json } from '../../kernel/index.ts'
-import type { Model } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
 import { readAnthropicAnswer } from './anthropic-answer.ts'
 import { AnthropicStream } from './anthropic-stream.ts'
 import { denialDetail, denialText } from './denial-text.ts'
+import { type ListTools, learnTools } from './known-tools.ts'
 import {
+  checkMessages,
   endpointUnknown,
-  findModel,
+  inspectUnknown,
+  modelNamed,
   modelQuestion,
+  modelServed,
   parseBody,
-  planInvocation,
+  planFor,
   type RequestBody,
   upstreamHeaders,
   writeBody,
@@ -22,7 +25,7 @@ import { isObject, type JsonObject, objectsIn } from './untrusted-json.ts'
 
 export interface AnthropicTarget {
   readonly path: string
-  readonly model: Model
+  readonly name: string
   readonly body: RequestBody
 }
 
@@ -31,61 +34,52 @@ export interface AnthropicKept {
 }
 
 /** The protocol of Anthropic, as far as it is about messages and counting their tokens. */
-export const anthropicProtocol: Protocol<AnthropicTarget, AnthropicKept> = {
-  audienceOf: () => '/gw/anthropic',
-  resolve(_, request, ports) {
-    const { method, path } = request
-    if (method !== 'POST' || (path !== MESSAGES && path !== COUNT)) throw endpointUnknown(request)
-    const body = parseBody(request)
-    return { path, model: findModel(body.model, 'anthropic', ports), body }
-  },
-  inspectRequest,
-  respond: (exchange, answer, sink) => relay(exchange, answer, sink, dialect),
-  denied,
-  failed,
-  failedInStream: (failure) => errorEvent(failed(failure).body),
+export function anthropicProtocol(listTools: ListTools): Protocol<AnthropicTarget, AnthropicKept> {
+  return {
+    audienceOf: () => '/gw/anthropic',
+    resolve(_, request) {
+      const { method, path } = request
+      if (method !== 'POST' || (path !== MESSAGES && path !== COUNT)) throw endpointUnknown(request)
+      const body = parseBody(request)
+      return { path, name: modelNamed(body), body }
+    },
+    inspectRequest: (ctx, target, request, ports) => inspectRequest(ctx, target, request, listTools, ports),
+    respond: (exchange, answer, sink) => relay(exchange, answer, sink, dialect),
+    denied,
+    failed,
+    failedInStream: (failure) => errorEvent(failed(failure).body),
+  }
 }
 
 const MESSAGES = '/v1/messages'
 const COUNT = '/v1/messages/count_tokens'
 const PASSED = ['accept', 'anthropic-version', 'anthropic-beta', 'idempotency-key', 'tracestate'] as const
 
-function inspectRequest(
+async function inspectRequest(
   ctx: Context,
-  { path, model, body }: AnthropicTarget,
+  { path, name, body }: AnthropicTarget,
   request: GatewayRequest,
+  listTools: ListTools,
   ports: GatewayPorts,
-): Inspection<AnthropicKept> {
-  checkMessages(body)
+): Promise<Inspection<AnthropicKept>> {
+  const model = modelServed(name, 'anthropic', ports)
+  if (model === undefined) return inspectUnknown(ctx, name, 'model:invoke', { observe: () => undefined }, ports)
+  checkMessages(body, ROLES)
   checkTools(body)
+  if (Array.isArray(body.tools)) await learnTools(ctx, listTools, ports)
   const kept = { observe: observation(ctx, () => saidIn(body, ports), ports) }
   body.model = model.upstreamModel
   return {
-    questions: [modelQuestion('model:invoke', model)],
+    questions: [modelQuestion('model:invoke', name)],
     kept,
     proceed: ([decision]) =>
-      planInvocation(
-        ctx,
-        model,
-        decision,
-        {
-          upstream: model.upstream,
-          method: 'POST',
-          path: request.query === '?beta=true' ? `${path}?beta=true` : path,
-          headers: upstreamHeaders(ctx, request, PASSED),
-          body: writeBody(body),
-        },
-        ports,
-      ),
-  }
-}
-
-function checkMessages({ messages }: RequestBody): void {
-  if (!Array.isArray(messages)) throw new GatewayError('body_invalid', '`messages` is no list')
-  for (const message of messages) {
-    if (!isObject(message) || typeof message.role !== 'string' || !Object.hasOwn(ROLES, message.role)) {
-      throw new GatewayError('body_invalid', 'a message has no role that is known')
-    }
+      planFor(ctx, name, decision, ports, () => ({
+        upstream: model.upstream,
+        method: 'POST',
+        path: request.query === '?beta=true' ? `${path}?beta=true` : path,
+        headers: upstreamHeaders(ctx, request, PASSED),
+        body: writeBody(body),
+      })),
   }
 }
 

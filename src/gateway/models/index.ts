@@ -1,2 +1,3 @@
 export { anthropicProtocol } from './anthropic.ts'
+export type { ListTools } from './known-tools.ts'
 export { openAiProtocol } from './openai.ts'

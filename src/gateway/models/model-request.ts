@@ -3,7 +3,8 @@ import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
-import type { Asked, GatewayRequest, Plan, UpstreamRequest } from '../protocol.ts'
+import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '../protocol.ts'
+import { isObject } from './untrusted-json.ts'
 
 /** The body of a request, ours to change: it was parsed here, and what goes up is written from it. */
 export type RequestBody = Record<string, Json>
@@ -34,38 +35,84 @@ export function writeBody(body: RequestBody): string {
   }
 }
 
-/** The model that is meant. Throws `model_unknown`, in the same words as for one that the caller may not know. */
-export function findModel(name: unknown, kind: UpstreamKind, ports: GatewayPorts): Model {
-  if (typeof name !== 'string' || name === '') throw new GatewayError('body_invalid', 'the body names no `model`')
+/** Throws `body_invalid` unless every message has one of the known roles. */
+export function checkMessages({ messages }: RequestBody, roles: Readonly<Record<string, unknown>>): void {
+  if (!Array.isArray(messages)) throw new GatewayError('body_invalid', '`messages` is no list')
+  for (const message of messages) {
+    if (!isObject(message) || typeof message.role !== 'string' || !Object.hasOwn(roles, message.role)) {
+      throw new GatewayError('body_invalid', 'a message has no role that is known')
+    }
+  }
+}
+
+/** The name of the model that is meant. Throws `body_invalid`. */
+export function modelNamed({ model }: RequestBody): string {
+  if (typeof model === 'string' && model !== '') return model
+  throw new GatewayError('body_invalid', 'the body names no `model`')
+}
+
+export function modelServed(name: string, kind: UpstreamKind, ports: GatewayPorts): Model | undefined {
   const model = ports.catalog.model(name)
-  if (model === undefined || model.upstream.kind !== kind) throw unknownModel(name)
-  return model
+  return model?.upstream.kind === kind ? model : undefined
 }
 
-export function unknownModel(name: string): GatewayError {
-  const shown = name.slice(0, 200)
-  return new GatewayError('model_unknown', `the model \`${shown}\` does not exist or you may not use it`, {
-    about: { action: 'model:invoke', resource: { type: 'Model', id: shown } },
-  })
+type ModelAction = 'model:invoke' | 'model:list'
+
+export function modelQuestion(action: ModelAction, name: string): Asked {
+  return { action, resource: { type: 'Model', id: name.slice(0, LONGEST_NAME) } }
 }
 
-export function modelQuestion(action: 'model:invoke' | 'model:list', model: Model): Asked {
-  return { action, resource: { type: 'Model', id: model.id } }
-}
+const LONGEST_NAME = 200
 
 /** Forwards where the model may be invoked; where it may not, says so only to those who may see that it is there. */
-export function planInvocation(
+export function planFor(
   ctx: Context,
-  model: Model,
+  name: string,
   decision: Decision | undefined,
-  request: UpstreamRequest,
+  ports: GatewayPorts,
+  request: () => UpstreamRequest,
+): Plan {
+  if (decision?.decision === 'allow') return { kind: 'forward', request: request() }
+  const canSee = ports.access.decide(ctx, modelQuestion('model:list', name)).decision === 'allow'
+  if (!canSee || decision === undefined) return planHidden(ctx, name, 'model:invoke', decision, ports)
+  return { kind: 'deny', decision, question: modelQuestion('model:invoke', name) }
+}
+
+/** A request for a model that is not there: what is answered, and when, is what one gets who may not see a model. */
+export function inspectUnknown<Kept>(
+  ctx: Context,
+  name: string,
+  action: ModelAction,
+  kept: Kept,
+  ports: GatewayPorts,
+): Inspection<Kept> {
+  return {
+    questions: [{ ...modelQuestion(action, name), undecidable: 'there is no such model' }],
+    kept,
+    proceed: ([decision]) => planHidden(ctx, name, action, decision, ports),
+  }
+}
+
+/**
+ * A denial that does not tell whether the model exists. Where some policy forbids whatever the model is (the caller is
+ * suspended, the credential too narrow), that is what the caller hears.
+ */
+export function planHidden(
+  ctx: Context,
+  name: string,
+  action: ModelAction,
+  decision: Decision | undefined,
   ports: GatewayPorts,
 ): Plan {
-  if (decision === undefined) throw new TypeError('a question was not decided')
-  if (decision.decision === 'allow') return { kind: 'forward', request }
-  const question = modelQuestion('model:invoke', model)
-  const maySee = ports.access.decide(ctx, modelQuestion('model:list', model)).decision === 'allow'
-  return maySee ? { kind: 'deny', decision, question } : { kind: 'hide', decision, error: unknownModel(model.id) }
+  const anyModel = ports.access.decide(ctx, modelQuestion(action, ''))
+  if (anyModel.decision === 'deny' && anyModel.reasons.length > 0 && anyModel.errors.length === 0) {
+    return { kind: 'deny', decision: anyModel, question: modelQuestion(action, name) }
+  }
+  const error = new GatewayError(
+    'model_unknown',
+    `the model \`${name.slice(0, LONGEST_NAME)}\` does not exist or you may not use it`,
+  )
+  return { kind: 'hide', decision: decision ?? anyModel, error }
 }
 
 /** The headers of a request to a model that are the caller's to choose, and how they go up. */

@@ -4,14 +4,18 @@ import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
 import { denialDetail, denialText } from './denial-text.ts'
+import { type ListTools, learnTools } from './known-tools.ts'
 import {
+  checkMessages,
   endpointUnknown,
-  findModel,
+  inspectUnknown,
+  modelNamed,
   modelQuestion,
+  modelServed,
   parseBody,
-  planInvocation,
+  planFor,
+  planHidden,
   type RequestBody,
-  unknownModel,
   upstreamHeaders,
   writeBody,
 } from './model-request.ts'
@@ -23,9 +27,9 @@ import { isObject, objectsIn } from './untrusted-json.ts'
 
 /** What a request is for. */
 export type OpenAiTarget =
-  | { readonly kind: 'invoke'; readonly path: string; readonly model: Model; readonly body: RequestBody }
+  | { readonly kind: 'invoke'; readonly path: string; readonly name: string; readonly body: RequestBody }
   | { readonly kind: 'models'; readonly models: readonly Model[] }
-  | { readonly kind: 'model'; readonly model: Model }
+  | { readonly kind: 'model'; readonly name: string }
 
 export interface OpenAiKept {
   readonly observe: () => void
@@ -34,30 +38,31 @@ export interface OpenAiKept {
 }
 
 /** The protocol of OpenAI, as far as it is about chat completions, embeddings and the list of models. */
-export const openAiProtocol: Protocol<OpenAiTarget, OpenAiKept> = {
-  audienceOf: () => '/gw/openai',
-  resolve(_, request, ports) {
-    const { method, path } = request
-    if (method === 'POST' && (path === CHAT || path === EMBEDDINGS)) {
-      const body = parseBody(request)
-      return { kind: 'invoke', path: path.slice('/v1'.length), model: findModel(body.model, 'openai', ports), body }
-    }
-    if (method === 'GET' && path === MODELS) return { kind: 'models', models: servedModels(ports) }
-    if (method === 'GET' && path.startsWith(`${MODELS}/`)) {
-      const name = decodePath(path.slice(MODELS.length + 1))
-      return { kind: 'model', model: findModel(name, 'openai', ports) }
-    }
-    throw endpointUnknown(request)
-  },
-  inspectRequest(ctx, target, request, ports) {
-    if (target.kind === 'models') return inspectList(target.models)
-    if (target.kind === 'model') return inspectModel(target.model)
-    return inspectInvocation(ctx, target, request, ports)
-  },
-  respond: (exchange, answer, sink) => relay(exchange, answer, sink, dialectFor(exchange.kept)),
-  denied,
-  failed,
-  failedInStream: (failure) => errorEvent(failed(failure).body),
+export function openAiProtocol(listTools: ListTools): Protocol<OpenAiTarget, OpenAiKept> {
+  return {
+    audienceOf: () => '/gw/openai',
+    resolve(_, request, ports) {
+      const { method, path } = request
+      if (method === 'POST' && (path === CHAT || path === EMBEDDINGS)) {
+        const body = parseBody(request)
+        return { kind: 'invoke', path: path.slice('/v1'.length), name: modelNamed(body), body }
+      }
+      if (method === 'GET' && path === MODELS) return { kind: 'models', models: servedModels(ports) }
+      if (method === 'GET' && path.startsWith(`${MODELS}/`)) {
+        return { kind: 'model', name: decodePath(path.slice(MODELS.length + 1)) }
+      }
+      throw endpointUnknown(request)
+    },
+    inspectRequest(ctx, target, request, ports) {
+      if (target.kind === 'models') return inspectList(target.models)
+      if (target.kind === 'model') return inspectModel(ctx, target.name, ports)
+      return inspectInvocation(ctx, target, request, listTools, ports)
+    },
+    respond: (exchange, answer, sink) => relay(exchange, answer, sink, dialectFor(exchange.kept)),
+    denied,
+    failed,
+    failedInStream: (failure) => errorEvent(failed(failure).body),
+  }
 }
 
 const CHAT = '/v1/chat/completions'
@@ -79,46 +84,41 @@ function decodePath(text: string): string {
   }
 }
 
-function inspectInvocation(
+async function inspectInvocation(
   ctx: Context,
-  target: OpenAiTarget & { kind: 'invoke' },
+  { name, body, path }: OpenAiTarget & { kind: 'invoke' },
   request: GatewayRequest,
+  listTools: ListTools,
   ports: GatewayPorts,
-): Inspection<OpenAiKept> {
-  const { model, body, path } = target
+): Promise<Inspection<OpenAiKept>> {
+  const model = modelServed(name, 'openai', ports)
+  if (model === undefined) return inspectUnknown(ctx, name, 'model:invoke', NOTHING_KEPT, ports)
+  if (request.path === CHAT) checkChat(body)
+  if (Array.isArray(body.tools) || Array.isArray(body.functions)) await learnTools(ctx, listTools, ports)
   const kept = request.path === CHAT ? prepareChat(ctx, body, ports) : NOTHING_KEPT
   body.model = model.upstreamModel
   return {
-    questions: [modelQuestion('model:invoke', model)],
+    questions: [modelQuestion('model:invoke', name)],
     kept,
     proceed: ([decision]) =>
-      planInvocation(
-        ctx,
-        model,
-        decision,
-        {
-          upstream: model.upstream,
-          method: 'POST',
-          path,
-          headers: upstreamHeaders(ctx, request, PASSED),
-          body: writeBody(body),
-        },
-        ports,
-      ),
+      planFor(ctx, name, decision, ports, () => ({
+        upstream: model.upstream,
+        method: 'POST',
+        path,
+        headers: upstreamHeaders(ctx, request, PASSED),
+        body: writeBody(body),
+      })),
   }
+}
+
+function checkChat(body: RequestBody): void {
+  checkMessages(body, ROLES)
+  checkTools(body)
 }
 
 /** Takes note of the messages, and asks for the usage of a stream. */
 function prepareChat(ctx: Context, body: RequestBody, ports: GatewayPorts): OpenAiKept {
-  const { messages } = body
-  if (!Array.isArray(messages)) throw new GatewayError('body_invalid', '`messages` is no list')
-  for (const message of messages) {
-    if (!isObject(message) || typeof message.role !== 'string' || !Object.hasOwn(ROLES, message.role)) {
-      throw new GatewayError('body_invalid', 'a message has no role that is known')
-    }
-  }
-  checkTools(body)
-  const observe = observation(ctx, () => saidIn(objectsIn(messages), ports), ports)
+  const observe = observation(ctx, () => saidIn(objectsIn(body.messages), ports), ports)
   if (body.stream !== true) return { observe, hideUsage: false }
   const options = isObject(body.stream_options) ? body.stream_options : {}
   if (options.include_usage === true) return { observe, hideUsage: false }
@@ -162,7 +162,7 @@ function saidIn(messages: readonly { readonly [name: string]: Json }[], ports: G
 }
 
 function inspectList(models: readonly Model[]): Inspection<OpenAiKept> {
-  const [first, ...rest] = models.map((model) => modelQuestion('model:list', model))
+  const [first, ...rest] = models.map(({ id }) => modelQuestion('model:list', id))
   return {
     questions: [first ?? NO_MODELS, ...rest],
     kept: NOTHING_KEPT,
@@ -179,16 +179,16 @@ const NO_MODELS = {
   undecidable: 'there are no models',
 } as const
 
-function inspectModel(model: Model): Inspection<OpenAiKept> {
-  const question = modelQuestion('model:list', model)
+function inspectModel(ctx: Context, name: string, ports: GatewayPorts): Inspection<OpenAiKept> {
+  const model = modelServed(name, 'openai', ports)
+  if (model === undefined) return inspectUnknown(ctx, name, 'model:list', NOTHING_KEPT, ports)
   return {
-    questions: [question],
+    questions: [modelQuestion('model:list', name)],
     kept: NOTHING_KEPT,
-    proceed: ([decision]) => {
-      if (decision?.decision === 'allow') return { kind: 'answer', answer: () => json(200, describe(model)) }
-      if (decision === undefined) throw new TypeError('a question was not decided')
-      return { kind: 'hide', decision, error: unknownModel(model.id) }
-    },
+    proceed: ([decision]) =>
+      decision?.decision === 'allow'
+        ? { kind: 'answer', answer: () => json(200, describe(model)) }
+        : planHidden(ctx, name, 'model:list', decision, ports),
   }
 }
 

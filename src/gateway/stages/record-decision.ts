@@ -21,6 +21,8 @@ export interface DecidedRequest {
   readonly decisions: readonly Decision[]
   /** The final one. */
   readonly outcome: 'allow' | 'deny'
+  /** The one that decided, where it is not the first with this outcome. */
+  readonly deciding?: Decision
   readonly within?: number
   readonly hidden?: boolean
   readonly detail?: JsonObject
@@ -62,9 +64,11 @@ function append(ctx: Context, body: GatewayDecision, ports: GatewayPorts): Promi
 
 function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
   const { questions, decisions, outcome } = decided
-  const asked = decisions.findIndex(({ decision }) => decision === outcome)
-  const question = questions[Math.max(0, asked)] ?? questions[0]
-  const decision = decisions[Math.max(0, asked)]
+  const at = decisions.findIndex((one) =>
+    decided.deciding === undefined ? one.decision === outcome : one === decided.deciding,
+  )
+  const question = questions[Math.max(0, at)] ?? questions[0]
+  const decision = decided.deciding ?? decisions[Math.max(0, at)]
   const body: Mutable<GatewayDecision> = {
     ...callerOf(ctx),
     action: question.action,
@@ -118,12 +122,10 @@ function errorsOf(decision: Decision): string[] {
   return decision.errors.map(({ policy, message }) => `${policy}: ${message}`)
 }
 
-/** By argument, who brought its value: `tool:office (untrusted)`. Never the value. */
+/** By argument, who brought its value: `{ "/to": { "source": "tool:office", "trusted": false } }`. Never the value. */
 function originOf({ call }: Asked): JsonObject | undefined {
   if (call === undefined || call === 'unknown' || !('sources' in call) || call.sources.length === 0) return undefined
   const origin: Record<string, Json> = {}
-  for (const { pointer, source, trusted } of call.sources) {
-    origin[pointer] = source.startsWith('tool') && !trusted ? `${source} (untrusted)` : source
-  }
+  for (const { pointer, source, trusted } of call.sources) origin[pointer] = { source, trusted }
   return origin
 }

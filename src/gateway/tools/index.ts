@@ -1,2 +1,3 @@
 export { createMcpProtocol } from './mcp-protocol.ts'
+export { ToolListings } from './tool-listings.ts'
 export { type ToolReview, toolReview } from './tool-review.ts'

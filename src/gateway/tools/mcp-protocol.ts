@@ -11,9 +11,11 @@ import { ToolListings } from './tool-listings.ts'
  * (no sessions, everything in the request's own headers). It keeps in memory what has to be remembered between two
  * requests; what is lost with the process are sessions, which clients begin anew.
  */
-export function createMcpProtocol(clock: Clock): Protocol<McpTarget, McpKept | undefined> {
+export function createMcpProtocol(
+  clock: Clock,
+  listings: ToolListings = new ToolListings(),
+): Protocol<McpTarget, McpKept | undefined> {
   const state = new McpState(clock)
-  const listings = new ToolListings()
   return {
     audienceOf: (path) => `/gw/mcp/${serverOf(path)}`.replace(/\/$/, ''),
     resolve: (_, request, ports) => resolveMcp(request, ports),
