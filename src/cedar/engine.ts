@@ -1,6 +1,7 @@
-import { decide } from './decide.ts'
+import { decide, decideFrame, frameOf } from './decide.ts'
 import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
+import { type Explanation, explain } from './explain.ts'
 import type { PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
 import { type IndexNode, indexOf, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
@@ -69,6 +70,8 @@ export interface Engine {
    * malformed request.
    */
   decide(request: AccessRequest, entities: Entities): PolicyDecision
+  /** Why a request is decided as it is: which policies apply, or which came nearest and what they lack. */
+  explain(request: AccessRequest, entities: Entities): Explanation
   /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
   with(change: EngineChange): Engine
   policy(id: string): PolicyInfo | undefined
@@ -90,6 +93,10 @@ function engineOf(state: EngineState): Engine {
     onError,
     warnings,
     decide: (request, entities) => decide(request, entities, state),
+    explain(request, entities) {
+      const frame = frameOf(request, entities, state)
+      return explain(frame, decideFrame(frame, state), (id) => set.policies.get(id), values(set.policies))
+    },
     with(change) {
       const difference = changePolicies(set, change)
       const found = check(difference, schema)
@@ -103,9 +110,13 @@ function engineOf(state: EngineState): Engine {
     },
     policy: (id) => set.policies.get(id)?.policy,
     *policies() {
-      for (const [, { policy }] of set.policies) yield policy
+      for (const { policy } of values(set.policies)) yield policy
     },
   }
+}
+
+function* values<V>(map: Iterable<readonly [string, V]>): IterableIterator<V> {
+  for (const [, value] of map) yield value
 }
 
 /** Gives the warnings, throws the errors. */

@@ -1,11 +1,12 @@
 import { type Bag, createBag } from './bag.ts'
+import { extensionParts } from './cedar-text.ts'
 import { CedarError } from './errors.ts'
 import { parseJson } from './exact-json.ts'
 import { CONSTRUCTORS, Datetime, type Extension } from './extension.ts'
 import { add, toLong } from './long.ts'
 import type { ExpectedType } from './schema.ts'
 import { checkEntityType, type Uid } from './uid.ts'
-import { EntityRef, RecordValue, SetValue, type Value } from './value.ts'
+import { EntityRef, fieldsOf, RecordValue, SetValue, type Value } from './value.ts'
 
 /** A value in Cedar's JSON form; `{ __entity: uid }` and `{ __extn: { fn, arg } }` stand for what JSON does not have. */
 export type ValueJson =
@@ -154,4 +155,19 @@ function construct(name: string, text: string): Extension {
 
 function invalid(message: string): CedarError {
   return new CedarError('entities_invalid', message)
+}
+
+/** A value in Cedar's JSON form. Integers beyond 2^53 stay `bigint`. */
+export function jsonOf(value: Value): ValueJson {
+  if (typeof value !== 'object') return value
+  switch (value.kind) {
+    case 'entity':
+      return { __entity: { type: value.type, id: value.id } }
+    case 'set':
+      return value.elements.map(jsonOf)
+    case 'record':
+      return Object.fromEntries(fieldsOf(value).map(([name, field]) => [name, jsonOf(field)]))
+    default:
+      return { __extn: extensionParts(value) }
+  }
 }

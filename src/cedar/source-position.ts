@@ -76,3 +76,12 @@ function lastAtMost(sorted: readonly number[], value: number): number {
 function fromUtf8(text: string, bytes: number): number {
   return Buffer.from(text, 'utf8').subarray(0, bytes).toString('utf8').length
 }
+
+/** A place in a part of a text, as a place in the text that the part starts in at `start`. */
+export function within(start: SourcePosition, { line, column }: SourcePosition): SourcePosition {
+  return {
+    ...(start.source === undefined ? {} : { source: start.source }),
+    line: start.line + line - 1,
+    column: line === 1 ? start.column + column - 1 : column,
+  }
+}

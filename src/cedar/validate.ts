@@ -2,7 +2,7 @@ import type { Problem } from './errors.ts'
 import { official } from './official.ts'
 import type { Policy, Template } from './policy.ts'
 import type { Schema } from './schema.ts'
-import { positionsIn } from './source-position.ts'
+import { positionsIn, within } from './source-position.ts'
 
 /** What the official validator (strict mode) has to say about these policies, with line and column. */
 export function validatePolicies(
@@ -32,19 +32,11 @@ export function validatePolicies(
       if (info === undefined) return positionsIn('').problemsOf([error], { policy: policyId })
       return positionsIn(info.text)
         .problemsOf([error], { policy: policyId })
-        .map((problem) => ({ ...problem, ...inSource(problem, info.position), severity }))
+        .map((problem) => ({
+          ...problem,
+          ...within(info.position, { line: problem.line ?? 1, column: problem.column ?? 1 }),
+          severity,
+        }))
     })
   return [...problems(answer.validationErrors, 'error'), ...problems(answer.validationWarnings, 'warning')]
-}
-
-/** A place in a policy's own text, as a place in the text that the policy comes from. */
-function inSource(
-  { line = 1, column = 1 }: { readonly line?: number; readonly column?: number },
-  start: { readonly source?: string; readonly line: number; readonly column: number },
-): { source?: string; line: number; column: number } {
-  return {
-    ...(start.source === undefined ? {} : { source: start.source }),
-    line: start.line + line - 1,
-    column: line === 1 ? start.column + column - 1 : column,
-  }
 }
