@@ -23,6 +23,7 @@ export {
   type ResourceRef,
   type StoredRecord,
 } from './record.ts'
+export { type ProvenRecord, verifyRecordReceipt } from './record-receipt.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
 export { type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

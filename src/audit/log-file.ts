@@ -168,6 +168,8 @@ export class LogFile {
     try {
       this.#statements.begin.run()
     } catch (error) {
+      // It may have begun all the same; left open it would block every later one.
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
       throw new NotBegun('no transaction', { cause: error })
     }
     // INVARIANT: the tree in memory is the one in the file. A second writer must not make the log fork.

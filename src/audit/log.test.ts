@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, renameSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newTxn, parseTenantId } from '../kernel/index.ts'
 import { openSqlite } from '../store/index.ts'
 import {
+  createVerifier,
   formatTilePath,
   leafHash,
   parseEntryBundle,
   parseReceipt,
   TreeBuilder,
   verifyCheckpoint,
-  verifyReceipt,
 } from '../translog/index.ts'
-import { commitTo } from './body-cipher.ts'
+import { fileSource } from './file-source.ts'
 import { parseLeaf } from './leaf.ts'
-import { decision, logFixture, origin, outcome, tenant } from './log-fixture.ts'
+import { decision, freshKeys, logFixture, origin, outcome, tenant } from './log-fixture.ts'
 import type { StoredRecord } from './record.ts'
+import { verifyRecordReceipt } from './record-receipt.ts'
+import { verifyLog } from './verify.ts'
 
 const wholeTile = (n: number, width: number) => ({ kind: 'tile', level: 0, n, width }) as const
 
@@ -119,12 +122,16 @@ test('a receipt proves a record with the public key alone, and its opening shows
   const log = await place.open()
   const indices = await Promise.all(Array.from({ length: 600 }, () => log.append(decision())))
   for (const index of indices.filter((i) => i % 97 === 0)) {
-    const receipt = parseReceipt(await log.receipt(index))
-    const entry = receipt.extra ?? Buffer.alloc(0)
-    assert.equal(verifyReceipt(receipt, leafHash(entry), { origin, verifiers: place.keys.verifiers }).size, 600)
-    const opening = await log.opening(index)
-    assert.ok(opening)
-    assert.deepEqual(commitTo(opening.salt, opening.text), parseLeaf(entry)?.commitment)
+    const [receipt, opening] = await Promise.all([log.receipt(index), log.opening(index)])
+    const known = { origin, verifiers: place.keys.verifiers }
+    const proven = verifyRecordReceipt(receipt, known, opening)
+    assert.deepEqual([proven.index, proven.size, proven.witnesses], [index, 600, []])
+    assert.deepEqual(proven.content?.body, decision().body)
+    const other = await log.opening((index + 1) % 600)
+    assert.throws(() => verifyRecordReceipt(receipt, known, other), { code: 'record_invalid' })
+    assert.throws(() => verifyRecordReceipt(receipt, { origin, verifiers: freshKeys().verifiers }), {
+      code: 'note_unverified',
+    })
   }
   await assert.rejects(log.receipt(600), { code: 'record_unknown' })
   await log.close()
@@ -293,4 +300,22 @@ test('a log goes on under another origin only where it is told to', async () => 
   assert.match(await renamed.checkpoint(), /^sallyport\.example\/t\/demo\/log2\n1\n/)
   await renamed.close()
   await assert.rejects(place.open(), { code: 'log_corrupt' })
+})
+
+test('a log with a key for ML-DSA-44 signs every checkpoint twice, and verifies only with both', async () => {
+  using place = logFixture()
+  const quantumSigner = generateKeyPairSync('ml-dsa-44')
+  const log = await place.open({ keys: { ...place.keys, quantumSigner } })
+  await Promise.all(Array.from({ length: 300 }, () => log.append(decision())))
+  await log.close()
+  const quantum = createVerifier(origin, 'ml-dsa-44-cosignature', quantumSigner.publicKey)
+  const verifiers = [...place.keys.verifiers, quantum]
+  const report = async (trusted: readonly (typeof quantum)[]) => {
+    const source = fileSource(place.file, place.keys.sealing)
+    const { problems } = await verifyLog(source, { verifiers: trusted, origin })
+    source.close()
+    return problems
+  }
+  assert.deepEqual(await report(verifiers), [])
+  assert.match((await report(place.keys.verifiers))[0]?.message ?? '', /signature of an unknown key/)
 })

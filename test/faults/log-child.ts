@@ -1,10 +1,13 @@
 // Appends under load until it is killed; prints the index and the txn of each record once it is acknowledged.
-// `node log-child.ts FILE SEALING_KEY_HEX SIGNING_KEY_PEM_BASE64`
+// SALLYPORT_KILL_AT is a kill point in JSON, where it is to kill itself. `node log-child.ts FILE SEALING_KEY_HEX SIGNING_KEY_PEM_BASE64`
 import { createPrivateKey, createPublicKey, createSecretKey } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { openLog } from '../../src/audit/index.ts'
+import { openLogDatabase } from '../../src/audit/log-database.ts'
 import { decision, origin, outcome, tenant } from '../../src/audit/log-fixture.ts'
 import { systemClock } from '../../src/kernel/index.ts'
+import { FAULTS, faultyDatabases } from './log-faulty-database.ts'
+import type { KillPoint } from './log-kill.ts'
 
 const [file = '', sealing = '', signing = ''] = process.argv.slice(2)
 const privateKey = createPrivateKey(Buffer.from(signing, 'base64').toString('utf8'))
@@ -12,8 +15,15 @@ const keys = {
   signer: { privateKey, publicKey: createPublicKey(privateKey) },
   sealing: createSecretKey(Buffer.from(sealing, 'hex')),
 }
-const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20 })
+const at: KillPoint | undefined = JSON.parse(process.env.SALLYPORT_KILL_AT ?? 'null') ?? undefined
+const openDatabase =
+  at === undefined
+    ? openLogDatabase
+    : faultyDatabases(at.write, at.occurrence, FAULTS[at.fault], openLogDatabase).openDatabase
+const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20, openDatabase })
 writeSync(1, 'open\n')
+// Nobody is to be left running where the kill does not come.
+setTimeout(() => process.exit(3), 20_000).unref()
 
 async function caller(): Promise<never> {
   for (;;) {

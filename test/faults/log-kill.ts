@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileSource, openLog, verifyLog } from '../../src/audit/index.ts'
 import { type LogFixture, origin, tenant } from '../../src/audit/log-fixture.ts'
+import type { FaultName, Write } from './log-faulty-database.ts'
 
 export interface KillRun {
   readonly kills: number
@@ -26,33 +28,40 @@ export async function killUnderLoad(
       assert.ok(!acknowledged.has(index), `record ${index} was acknowledged twice`)
       acknowledged.set(index, txn)
     }
-    records = await checkWhatIsLeft(place, fresh, checkpoints)
+    records = await stillThere(place, fresh, checkpoints)
     onKill({ kills: kill, acknowledged: acknowledged.size, records })
   }
   return { kills, acknowledged: acknowledged.size, records }
 }
 
-async function runAndKill(place: LogFixture): Promise<ReadonlyArray<readonly [number, string]>> {
+/** Where the process is to kill itself; at a random moment where left out. */
+export interface KillPoint {
+  readonly write: Write
+  readonly occurrence: number
+  readonly fault: FaultName
+}
+
+/** Runs the appending process until it is dead; returns what it acknowledged. */
+export async function runAndKill(place: LogFixture, at?: KillPoint): Promise<ReadonlyArray<readonly [number, string]>> {
   const { signer, sealing } = place.keys
   const pem = Buffer.from(signer.privateKey.export({ format: 'pem', type: 'pkcs8' })).toString('base64')
   const args = [join(import.meta.dirname, 'log-child.ts'), place.file, sealing.export().toString('hex'), pem]
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...(at === undefined ? {} : { SALLYPORT_KILL_AT: JSON.stringify(at) }) },
   })
   let output = ''
   const ended = new Promise((resolve) => child.once('close', resolve))
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', () => reject(new Error('the appending process ended by itself')))
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8')
-      if (output.startsWith('open\n')) resolve()
-    })
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8')
   })
-  child.removeAllListeners('exit')
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 120))
-  child.kill('SIGKILL')
+  if (at === undefined) {
+    while (!output.startsWith('open\n') && child.exitCode === null) await sleep(2)
+    await sleep(Math.random() * 120)
+    child.kill('SIGKILL')
+  }
   await ended
+  assert.equal(child.signalCode, 'SIGKILL', 'the appending process ended by itself')
   // The last line may be cut short by the kill; it was then never read by anybody.
   const lines = output.slice(0, output.lastIndexOf('\n') + 1).split('\n')
   return lines.flatMap((line) => {
@@ -61,7 +70,8 @@ async function runAndKill(place: LogFixture): Promise<ReadonlyArray<readonly [nu
   })
 }
 
-async function checkWhatIsLeft(
+/** Throws unless the log opens, verifies, and holds each acknowledged record exactly once; returns its size. */
+export async function stillThere(
   place: LogFixture,
   acknowledged: ReadonlyArray<readonly [number, string]>,
   kept: string[],
