@@ -1,3 +1,1 @@
-export { type ArgumentLeaf, argumentLeaves } from './argument-leaves.ts'
-export type { Source } from './conversation.ts'
-export { type ConversationMemory, createOriginMemory, type OriginLimits } from './origin-memory.ts'
+export { createOriginMemory } from './origin-memory.ts'

@@ -61,7 +61,9 @@ export function readMessage(value: JsonObject): RpcMessage | undefined {
 /** The message in its one form on the wire. */
 export function writeMessage(message: RpcMessage): string {
   const { kind: _, ...members } = message
-  return JSON.stringify({ jsonrpc: '2.0', ...members })
+  // A request without parameters has none, rather than empty ones.
+  const isBare = 'params' in members && Object.keys(members.params).length === 0
+  return JSON.stringify({ jsonrpc: '2.0', ...members, ...(isBare ? { params: undefined } : {}) })
 }
 
 /** The id to answer to: of a request that could be read far enough, else `null`. */

@@ -93,8 +93,12 @@ async function handOnBody(
     sink.end()
     return
   }
+  const isAnswer = message.kind === 'result' || message.kind === 'error'
+  if (!isAnswer || (message.id !== exchange.target.id && message.id !== null)) {
+    throw new GatewayError('upstream_broken', 'the upstream did not answer the request')
+  }
   const inspected = await inspectMessage(exchange, message, notes)
-  if (inspected === undefined) throw new GatewayError('upstream_broken', 'the upstream did not answer the request')
+  if (inspected === undefined) throw new TypeError('an answer was left out')
   sink.start(answer.status, { ...headers, 'content-type': 'application/json' })
   sink.end(writeMessage(inspected))
 }

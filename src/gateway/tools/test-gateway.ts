@@ -38,6 +38,23 @@ export interface TestGateway {
   /** Declares upstreams as a manifest would. */
   declare(yaml: string): Promise<void>
   setStatus(name: string, status: 'active' | 'suspended'): Promise<void>
+  /** One hand-written request; an object is sent as JSON, text as it is. */
+  ask(server: string, token: string | undefined, body: unknown, headers?: Record<string, string>): Promise<Answer>
+}
+
+/** What came back: of a stream every message, of JSON the one. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly messages: readonly Message[]
+}
+
+export interface Message {
+  readonly id?: string | number | null
+  readonly method?: string
+  readonly result?: Record<string, unknown>
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: Record<string, unknown> }
 }
 
 const PEOPLE = `
@@ -53,7 +70,13 @@ permit (principal is Agent, action in Action::"tools", resource)
 unless { action in [Action::"sampling:request", Action::"elicitation:request", Action::"roots:request"] };
 `
 
-export async function startTestGateway(t: TestContext, upstreams: string, policies = POLICIES): Promise<TestGateway> {
+/** `guardrails`: the policies of the foundation, which a deployment may have replaced. */
+export async function startTestGateway(
+  t: TestContext,
+  upstreams: string,
+  policies = POLICIES,
+  guardrails = true,
+): Promise<TestGateway> {
   const tenant = parseTenantId('demo') ?? assert.fail()
   // oidc-provider looks at the real time.
   const clock = { now: () => Date.now() }
@@ -67,7 +90,8 @@ export async function startTestGateway(t: TestContext, upstreams: string, polici
     await catalog.apply(parseSections(yaml, 'upstreams.yaml', catalogSections))
   }
   await declare(upstreams)
-  const access = openAccess(foundation())
+  const { schema, policies: own } = foundation()
+  const access = openAccess({ schema, policies: guardrails ? own : [] })
   const setPolicies = (text: string): void => access.setPolicies([{ name: 'test.cedar', text }])
   setPolicies(policies)
   const putEntities = (): void => {
@@ -166,7 +190,26 @@ export async function startTestGateway(t: TestContext, upstreams: string, polici
     setPolicies,
     declare,
     setStatus: (name, status) => directory.setStatus(name, status),
+    async ask(name, token, body, headers = {}) {
+      const response = await fetch(`${issuer}/gw/mcp/${name}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          accept: 'application/json, text/event-stream',
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      return { status: response.status, headers: response.headers, text, messages: messagesIn(text) }
+    },
   }
+}
+
+function messagesIn(text: string): readonly Message[] {
+  if (text.startsWith('{')) return [JSON.parse(text)]
+  return [...text.matchAll(/^data: (.+)$/gm)].map(([, data = '']) => JSON.parse(data))
 }
 
 function claimsOf(token: string): { readonly txn?: Txn } {
