@@ -2,7 +2,8 @@ import { decide, decideFrame, frameOf } from './decide.ts'
 import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import { type Explanation, explain } from './explain.ts'
-import type { PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
+import { type Filter, type FilterRequest, filter } from './filter.ts'
+import type { Policy, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
 import { type IndexNode, indexOf, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
   changePolicies,
@@ -13,6 +14,7 @@ import {
 } from './policy-set.ts'
 import type { AccessRequest, PolicyDecision } from './request.ts'
 import { parseSchema, type Schema } from './schema.ts'
+import { type SearchPage, type SearchRequest, search } from './search.ts'
 import { validatePolicies } from './validate.ts'
 
 /** What a forbid that cannot be evaluated means: nothing (as in Cedar itself), or that it applies. */
@@ -72,6 +74,13 @@ export interface Engine {
   decide(request: AccessRequest, entities: Entities): PolicyDecision
   /** Why a request is decided as it is: which policies apply, or which came nearest and what they lack. */
   explain(request: AccessRequest, entities: Entities): Explanation
+  /**
+   * What a resource has to be like for the request to be allowed, as a condition, a function, or SQL. Entities that
+   * are known besides the resource must not change between making the filter and using it.
+   */
+  filter(request: FilterRequest, entities: Entities): Filter
+  /** Every principal, resource or action for which a request would be allowed, page by page. */
+  search(request: SearchRequest, entities: Entities): SearchPage
   /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
   with(change: EngineChange): Engine
   policy(id: string): PolicyInfo | undefined
@@ -89,6 +98,9 @@ interface EngineState {
 
 function engineOf(state: EngineState): Engine {
   const { set, index, schema, onError, warnings } = state
+  function* policies(): IterableIterator<Policy> {
+    for (const { policy } of values(set.policies)) yield policy
+  }
   return {
     onError,
     warnings,
@@ -97,6 +109,8 @@ function engineOf(state: EngineState): Engine {
       const frame = frameOf(request, entities, state)
       return explain(frame, decideFrame(frame, state), (id) => set.policies.get(id), values(set.policies))
     },
+    filter: (request, entities) => filter(request, entities, state, values(set.policies)),
+    search: (request, entities) => search(request, entities, state, policies),
     with(change) {
       const difference = changePolicies(set, change)
       const found = check(difference, schema)
@@ -109,9 +123,7 @@ function engineOf(state: EngineState): Engine {
       })
     },
     policy: (id) => set.policies.get(id)?.policy,
-    *policies() {
-      for (const { policy } of values(set.policies)) yield policy
-    },
+    policies,
   }
 }
 

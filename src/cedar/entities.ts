@@ -130,6 +130,15 @@ export class Entities {
     for (const table of tables) if (table !== undefined) for (const [, node] of table) yield node
   }
 
+  /** The names of all entities of a type, and of these more, in the order of their ids. */
+  *uidsOf(type: string, more: Iterable<string> = []): IterableIterator<Uid> {
+    const table = this.#types.get(type)
+    const known = table === undefined ? [] : (sortedIds.get(table) ?? [...table].map(([id]) => id).sort())
+    if (table !== undefined) sortedIds.set(table, known)
+    const missing = [...more].filter((id) => table?.get(id) === undefined)
+    for (const id of missing.length === 0 ? known : [...known, ...missing].sort()) yield { type, id }
+  }
+
   #checkAcyclic(nodes: Iterable<EntityNode>): void {
     const inner: EntityNode[] = []
     for (const node of nodes) {
@@ -139,6 +148,9 @@ export class Entities {
     if (cycle !== undefined) throw invalid(`a cycle of parents: ${cycle.map(uidText).join(' in ')}`)
   }
 }
+
+// Pages of one search, and searches of one type, ask for the same order again and again.
+const sortedIds = new WeakMap<TypeTable, readonly string[]>()
 
 /** Entities with the same parents share one list, and with it the ancestors found for it. */
 function parents(): (refs: readonly EntityRef[]) => ParentList {

@@ -1,0 +1,129 @@
+import { compileTest } from './compile-expression.ts'
+import type { CompiledPolicy } from './compile-policy.ts'
+import { frameOf, type Ruling } from './decide.ts'
+import type { Entities } from './entities.ts'
+import type { EntityJson } from './entity-json.ts'
+import { readUid } from './entity-json.ts'
+import { EvaluationError } from './evaluation-error.ts'
+import { constraintExpression } from './explain.ts'
+import type { Expression } from './expression.ts'
+import { allOf, anyOf, conditionFor, conditionText, type FilterCondition, not } from './filter-condition.ts'
+import { type FilterTree, mapFilter, type ResourceMapping } from './filter-tree.ts'
+import { type Frame, partyIn } from './frame.ts'
+import type { Policy } from './policy.ts'
+import { residualOf } from './residual.ts'
+import { type Sql, type SqlOptions, sqlOf } from './sql.ts'
+import type { Uid } from './uid.ts'
+
+/** A request whose resource is not known, only its type. */
+export interface FilterRequest {
+  readonly principal: Uid
+  readonly action: Uid
+  readonly resourceType: string
+  readonly context?: object | string
+}
+
+/** What a resource has to be like for the request to be allowed. */
+export interface Filter {
+  /** `always`: every resource of the type; `never`: none; `some`: those that meet the condition. */
+  readonly kind: 'always' | 'never' | 'some'
+  readonly condition: FilterCondition
+  /** The condition for a person to read. */
+  readonly text: string
+  /** Whether this resource is one of them: what `decide` says of it, without asking again about all the rest. */
+  matches(resource: EntityJson): boolean
+  /**
+   * The condition over the columns that hold the resource's attributes, as a small tree that any query language can be
+   * made of. Throws `not_translatable` and names the expression, rather than select more or fewer resources.
+   */
+  tree(mapping: ResourceMapping): FilterTree
+  /** The condition as an SQL expression with parameters. Throws `not_translatable`. */
+  sql(mapping: ResourceMapping, options: SqlOptions): Sql
+}
+
+export function filter(
+  { principal, action, resourceType, context }: FilterRequest,
+  entities: Entities,
+  ruling: Ruling,
+  policies: Iterable<CompiledPolicy>,
+): Filter {
+  // Nothing looks at the resource of this frame: what mentions the resource stays open.
+  const resource = { type: resourceType, id: '' }
+  const frame = frameOf(
+    { principal, action, resource, ...(context === undefined ? {} : { context }) },
+    entities,
+    ruling,
+  )
+  const permits: FilterCondition[] = []
+  const forbids: FilterCondition[] = []
+  for (const { policy, isPermit } of policies) {
+    const residual = residualOf(conditionOf(policy), frame, resourceType)
+    if (isPermit) permits.push(conditionFor(residual, true))
+    // A forbid does not apply where it is false; where it fails, that depends on the mode.
+    else forbids.push(ruling.onError === 'deny' ? conditionFor(residual, false) : not(conditionFor(residual, true)))
+  }
+  const condition = allOf([anyOf(permits), ...forbids])
+  const tree = (mapping: ResourceMapping): FilterTree => mapFilter(condition, { resourceType, mapping, entities })
+  return {
+    kind: condition.kind === 'always' || condition.kind === 'never' ? condition.kind : 'some',
+    condition,
+    text: conditionText(condition),
+    matches: matcherOf(condition, frame, resourceType),
+    tree,
+    sql: (mapping, options) => sqlOf(tree(mapping), options),
+  }
+}
+
+/** Scope and conditions as one expression. */
+function conditionOf({ scope, conditions }: Policy): Expression {
+  const operands = [
+    constraintExpression('principal', scope.principal),
+    constraintExpression('action', scope.action),
+    constraintExpression('resource', scope.resource),
+    ...conditions.map(({ kind, body }): Expression => (kind === 'when' ? body : { kind: 'not', of: body })),
+  ].filter((operand) => operand !== undefined)
+  return { kind: 'and', operands: [{ kind: 'literal', value: true }, ...operands] }
+}
+
+function matcherOf(condition: FilterCondition, frame: Frame, resourceType: string): (resource: EntityJson) => boolean {
+  const isMet = compileCondition(condition)
+  return (resource) => {
+    const ref = readUid(resource.uid)
+    if (ref.type !== resourceType) return false
+    const entities = frame.entities.with({ put: [resource] })
+    const principal = partyIn(entities, frame.actions, frame.principal.ref)
+    return isMet({ ...frame, principal, entities, resource: partyIn(entities, frame.actions, ref) })
+  }
+}
+
+function compileCondition(condition: FilterCondition): (frame: Frame) => boolean {
+  switch (condition.kind) {
+    case 'always':
+      return () => true
+    case 'never':
+      return () => false
+    case 'and': {
+      const all = condition.conditions.map(compileCondition)
+      return (frame) => all.every((isMet) => isMet(frame))
+    }
+    case 'or': {
+      const any = condition.conditions.map(compileCondition)
+      return (frame) => any.some((isMet) => isMet(frame))
+    }
+    case 'not': {
+      const isMet = compileCondition(condition.condition)
+      return (frame) => !isMet(frame)
+    }
+    case 'test': {
+      const test = compileTest(condition.expression)
+      return (frame) => {
+        try {
+          return test(frame) === condition.outcome
+        } catch (error) {
+          if (error instanceof EvaluationError) return false
+          throw error
+        }
+      }
+    }
+  }
+}
