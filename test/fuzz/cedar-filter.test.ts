@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { readUid } from '../../src/cedar/entity-json.ts'
 import { compile, Entities } from '../../src/cedar/index.ts'
 import { ENTITIES, entityOf, MAPPING, makeFilterPolicies, makeRow, type Row } from './cedar-filter-cases.ts'
+import { makePolicies } from './cedar-policies.ts'
 import { randomFrom } from './cedar-random.ts'
+import { ACTIONS, makeFields, makeWorld } from './cedar-world.ts'
 
 const request = (principal: string) => ({
   principal: { type: 'User', id: principal },
@@ -70,3 +73,30 @@ function fill(database: DatabaseSync, rows: readonly Row[]): void {
     )
   }
 }
+
+test('what a filter says of an entity is what a decision says, whatever the policies are', () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const random = randomFrom(seed)
+    const world = makeWorld(random)
+    const { policies, templates, links } = makePolicies(random, world, 4)
+    const engine = compile({
+      policies: [...policies, ...templates].map(([, text]) => text).join('\n'),
+      links,
+      onError: random.pick(['skip', 'deny']),
+    })
+    const entities = Entities.fromJson(world.entities)
+    const asked = {
+      principal: random.pick(world.uids),
+      action: { type: 'Action', id: random.pick(ACTIONS) },
+      context: makeFields(random, world.context, world.uids),
+    }
+    for (const { name } of world.types) {
+      const filter = engine.filter({ ...asked, resourceType: name }, entities)
+      for (const entity of world.entities.filter(({ uid }) => 'type' in uid && uid.type === name)) {
+        const resource = readUid(entity.uid)
+        const expected = engine.decide({ ...asked, resource }, entities).decision === 'allow'
+        assert.equal(filter.matches(entity), expected, `seed ${seed}, ${name}, ${filter.text}`)
+      }
+    }
+  }
+})
