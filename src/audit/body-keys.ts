@@ -9,6 +9,12 @@ export interface Seal {
   readonly root: Uint8Array
 }
 
+/** A key that can be destroyed. Its fingerprint is its own and says nothing about it. */
+export interface BodyKey {
+  readonly id: number
+  readonly fingerprint: string
+}
+
 /** Why a body cannot be opened: a key of its seal was destroyed, or what the file says of its seal is not true. */
 export type SealFailure = 'destroyed' | 'broken'
 
@@ -60,6 +66,47 @@ export class BodyKeys {
     if (row === undefined && !options.create) return undefined
     const key = this.#unwrap(row ?? this.#keyNamed('terms', 'terms', 0))
     return typeof key === 'string' ? undefined : key
+  }
+
+  /** The key of a person, while it is there. */
+  ofPerson(person: string): BodyKey | undefined {
+    const row = this.#db.prepare("SELECT id FROM body_keys WHERE kind = 'person' AND name = ?").get(person)
+    return row === undefined ? undefined : this.#described(Number(row.id))
+  }
+
+  /** The keys of a retention class from before a day, counted from the epoch. */
+  ofClassBefore(retention: string, day: number): BodyKey[] {
+    const rows = this.#db
+      .prepare("SELECT id FROM body_keys WHERE kind = 'class' AND name = ? AND day < ?")
+      .all(retention, day)
+    return rows.flatMap((row) => this.#described(Number(row.id)) ?? [])
+  }
+
+  /** Keys with one of these fingerprints that are still there. */
+  withFingerprints(fingerprints: ReadonlySet<string>): BodyKey[] {
+    const rows = this.#db.prepare('SELECT id FROM body_keys WHERE wrapped IS NOT NULL').all()
+    const keys = rows.flatMap((row) => this.#described(Number(row.id)) ?? [])
+    return keys.filter((key) => fingerprints.has(key.fingerprint))
+  }
+
+  /** The seals that need this key. */
+  sealsWith(key: number): number[] {
+    const rows = this.#db
+      .prepare('SELECT id FROM seals WHERE EXISTS (SELECT 1 FROM json_each(seals.keys) WHERE value = ?)')
+      .all(key)
+    return rows.map((row) => Number(row.id))
+  }
+
+  /** Destroys a key, and the name that it had; belongs in a transaction. */
+  destroy(key: number): void {
+    this.#db.prepare('UPDATE body_keys SET name = NULL, wrapped = NULL WHERE id = ?').run(key)
+    this.forgetCached()
+  }
+
+  #described(id: number): BodyKey | undefined {
+    const key = this.#unwrap(id)
+    if (typeof key === 'string') return undefined
+    return { id, fingerprint: hash('sha256', Buffer.concat([FINGERPRINT_LABEL, key]), 'base64url') }
   }
 
   /** Checks every key by itself: ids of those that cannot be unwrapped though they were not destroyed. */
@@ -140,6 +187,7 @@ const DAY = 86_400_000
 const NONCE_SIZE = 12
 const TAG_SIZE = 16
 const MAX_CACHED = 20_000
+const FINGERPRINT_LABEL = Buffer.from('sallyport tombstone 1')
 const LABEL = Buffer.from('sallyport seal 1')
 
 // Bound to its row, so that a wrapped key moved to another name is noticed.

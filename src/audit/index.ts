@@ -1,5 +1,6 @@
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export { fileSource } from './file-source.ts'
+export type { Forgotten, RetentionRules } from './forget.ts'
 export { type Log, type LogOptions, type LogStatus, openLog } from './log.ts'
 export type { LogKeys, SigningPair } from './log-keys.ts'
 export { type FetchBytes, type FoundCheckpoint, type LogSource, remoteSource } from './log-source.ts'
@@ -26,4 +27,5 @@ export {
 export { type ProvenRecord, verifyRecordReceipt } from './record-receipt.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
+export { fileTombstones, type Tombstones } from './tombstones.ts'
 export { type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

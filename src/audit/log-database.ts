@@ -7,6 +7,8 @@ export function openLogDatabase(path: string): DatabaseSync {
   if (!existsSync(path)) begin(path)
   const db = openSqlite(path, { busyTimeout: 0 })
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / PAGE_SIZE}`)
+  // What is forgotten is overwritten, not only given free.
+  db.exec('PRAGMA secure_delete = ON')
   return db
 }
 

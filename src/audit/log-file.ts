@@ -151,6 +151,14 @@ export class LogFile {
     return note
   }
 
+  /** Runs another change of the file in a transaction of its own; it must not touch the tree. */
+  change<T>(work: () => T): T {
+    this.#begin()
+    const result = work()
+    this.#statements.commit.run()
+    return result
+  }
+
   /** Finds out whether the file can be written, by writing. */
   probe(): void {
     this.#begin()
@@ -204,7 +212,7 @@ export class LogFile {
     const index = this.#tree.size
     this.#statements.insertRecord.run(index, leaf, txnNumber(record.txn), seal.id, sealed)
     for (const tile of this.#tree.append(leafHash(leaf))) this.#writeTile(tile)
-    this.#segment.add(index, record.at, record.body)
+    this.#segment.add(index, record.at, seal.id, record.body)
     if (index % SEGMENT_SIZE === SEGMENT_SIZE - 1) {
       this.#segmentWriter.write(Math.floor(index / SEGMENT_SIZE), this.#segment)
       this.#segment.clear()
@@ -252,7 +260,8 @@ export class LogFile {
       const root = this.keys.rootOf(Number(row.seal))
       const opened = row.body instanceof Uint8Array && typeof root !== 'string' ? openBody(root, row.body) : undefined
       // A body that can't be read is verify's to report; it must not keep the log from opening.
-      this.#segment.add(Number(row.idx), leaf.at, opened && parseBodyText(opened.text)?.body)
+      const body = opened && parseBodyText(opened.text)?.body
+      this.#segment.add(Number(row.idx), leaf.at, Number(row.seal), body)
     }
   }
 

@@ -92,9 +92,9 @@ export class LogWriter {
     return this.#write((file) => file.writeCheckpoint((state) => signCheckpoint(state, this.#options.signers)))
   }
 
-  /** Runs a change of the file that is not an append, as `LogFile` does its own. Throws `log_unavailable`. */
+  /** Runs a change of the file that is not an append, in one transaction. Throws `log_unavailable`. */
   change<T>(work: (file: LogFile) => T): T {
-    return this.#write(work)
+    return this.#write((file) => file.change(() => work(file)))
   }
 
   /** Writes what is waiting, then closes. */

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock, TenantId, Txn } from '../kernel/index.ts'
 import { ed25519Signer, mlDsaCosigner, type NoteSigner, type TilePath } from '../translog/index.ts'
 import { AuditError } from './errors.ts'
+import { expiredKeys, type Forgotten, forgetKeys, type RetentionRules } from './forget.ts'
 import { openLogDatabase } from './log-database.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogKeys } from './log-keys.ts'
@@ -10,6 +11,7 @@ import { LogWriter } from './log-writer.ts'
 import type { NewRecord, StoredRecord } from './record.ts'
 import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
 import { type RecordListener, Tail } from './tail.ts'
+import type { Tombstones } from './tombstones.ts'
 
 export interface LogOptions {
   /** `data/tenants/NAME.log.db` */
@@ -23,6 +25,8 @@ export interface LogOptions {
   readonly queueLimit?: number
   /** Milliseconds until a checkpoint covers what was appended, 250 by default, 1000 at most. */
   readonly checkpointDelay?: number
+  /** Keys that were destroyed; without it a restored backup brings forgotten bodies back. */
+  readonly tombstones?: Tombstones
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
 }
@@ -62,6 +66,10 @@ export interface Log {
   receipt(index: number): Promise<string>
   /** What opens the commitment in a record's leaf: SHA-256(salt ‖ text). `undefined` where the body was erased. */
   opening(index: number): Promise<{ readonly salt: Uint8Array; readonly text: string } | undefined>
+  /** Makes every body unreadable that names this person; all proofs stay. The caller records who asked for it. */
+  forgetPerson(person: string): Promise<Forgotten>
+  /** Makes bodies unreadable whose time is over. */
+  applyRetention(rules: RetentionRules): Promise<Forgotten>
   status(): LogStatus
   /** Writes what is waiting, and a last checkpoint. */
   close(): Promise<void>
@@ -90,6 +98,10 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return reading.reader
   }
 
+  const { tombstones, clock } = options
+  const forgotten = tombstones?.all() ?? new Set<string>()
+  if (forgotten.size > 0) await forgetKeys(writer, writer.file.keys.withFingerprints(forgotten), tombstones)
+
   return {
     origin,
     append: (record) =>
@@ -114,6 +126,11 @@ export async function openLog(options: LogOptions): Promise<Log> {
       return receipt
     },
     opening: async (index) => reader().opening(index),
+    async forgetPerson(person) {
+      const key = writer.file.keys.ofPerson(person)
+      return forgetKeys(writer, key === undefined ? [] : [key], tombstones)
+    },
+    applyRetention: async (rules) => forgetKeys(writer, expiredKeys(writer.file, rules, clock.now()), tombstones),
     status: () => ({
       writable: writer.writable,
       size: writer.size,

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { eachTerm, type TermNumbers } from './search-terms.ts'
+import { eachTerm, sealTerm, type TermNumbers } from './search-terms.ts'
 
 /** Records of one segment of the search index. */
 export const SEGMENT_SIZE = 1024
@@ -15,21 +15,23 @@ export class GrowingSegment {
     this.#numbers = numbers
   }
 
-  get size(): number {
-    return this.#offsets.size
-  }
-
   /** Adds a record; `body` is left out where it can't be read any more. `at` in milliseconds. */
-  add(index: number, at: number, body: object | undefined): void {
+  add(index: number, at: number, seal: number, body: object | undefined): void {
     if (at < this.#firstAt) this.#firstAt = at
     if (at > this.#lastAt) this.#lastAt = at
-    if (body === undefined) return
+    const offset = index % SEGMENT_SIZE
+    this.#put(this.#numbers.of(sealTerm(seal)), offset)
+    if (body !== undefined) eachTerm(body, (term) => this.#put(this.#numbers.of(term), offset))
+  }
+
+  /** Takes a record that was forgotten out again; what it was sealed under stays. */
+  remove(index: number, body: object): void {
     const offset = index % SEGMENT_SIZE
     eachTerm(body, (term) => {
       const number = this.#numbers.of(term)
-      const list = this.#offsets.get(number)
-      if (list === undefined) this.#offsets.set(number, [offset])
-      else if (list[list.length - 1] !== offset) list.push(offset)
+      const left = this.#offsets.get(number)?.filter((other) => other !== offset) ?? []
+      if (left.length === 0) this.#offsets.delete(number)
+      else this.#offsets.set(number, left)
     })
   }
 
@@ -46,6 +48,12 @@ export class GrowingSegment {
       lastAt: this.#lastAt,
       postings: postings.map(([term, offsets]) => [term, encodeOffsets(offsets)] as const),
     }
+  }
+
+  #put(number: number, offset: number): void {
+    const list = this.#offsets.get(number)
+    if (list === undefined) this.#offsets.set(number, [offset])
+    else if (list[list.length - 1] !== offset) list.push(offset)
   }
 
   clear(): void {

@@ -18,6 +18,11 @@ export function termText(field: TermField, value: string): string {
   return `${field}\n${value}`
 }
 
+/** What a record was sealed under: by this the bodies are found that a key opens. */
+export function sealTerm(seal: number): string {
+  return `seal\n${seal}`
+}
+
 /** Calls `add` with every term of a body; the same term may come more than once. */
 export function eachTerm(body: object, add: (term: string) => void): void {
   // Only fields whose type is looked at below are used.

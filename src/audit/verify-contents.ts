@@ -91,8 +91,8 @@ class ContentsPass {
       const leaf = row.leaf instanceof Uint8Array ? parseLeaf(row.leaf) : undefined
       const text = leaf && this.#body(row, index, leaf.commitment)
       if (text === undefined) unreadable.add(index % SEGMENT_SIZE)
-      if (leaf !== undefined)
-        this.#growing.add(index, leaf.at, text === undefined ? undefined : this.#parse(text, index))
+      const body = text === undefined ? undefined : this.#parse(text, index)
+      if (leaf !== undefined) this.#growing.add(index, leaf.at, Number(row.seal), body)
       if (text !== undefined && txnNumber(txnOfBodyText(text)) !== row.txn) {
         this.#problems.add({ part: 'record', index, message: `the txn beside record ${index} is not the one in it` })
       }
