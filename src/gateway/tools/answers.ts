@@ -3,7 +3,7 @@ import type { Denial, Failure, HttpAnswer, Reference } from '../protocol.ts'
 import { writeEvent } from './event-stream.ts'
 import { type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
 import { isUnknownMethod } from './methods.ts'
-import { type Generation, SUPPORTED_VERSIONS } from './transport-headers.ts'
+import { type Generation, STATELESS_VERSION } from './transport-headers.ts'
 
 /** What an answer has to know of its request. */
 export interface Addressee {
@@ -36,16 +36,16 @@ export function answerDenial({ question, decision, txn, record, target }: Denial
 export function answerFailure({ error, status, target, ...reference }: Failure<Addressee>): HttpAnswer {
   const id = target?.id ?? null
   const code = CODES[error.code] ?? (status >= 500 ? RPC.internalError : RPC.invalidRequest)
-  // What the caller's program can put right is an answer to its request; the rest are errors of the transport.
-  const isAnswer = id !== null && (error.code === 'tool_unknown' || error.code === 'arguments_invalid')
+  // An unknown tool is an answer to the call. So are invalid arguments, but not in the revision where such have a status.
+  const isAnswer =
+    id !== null &&
+    (error.code === 'tool_unknown' || (error.code === 'arguments_invalid' && target?.generation === 'sessions'))
   return answer(isAnswer ? 200 : status, id, {
     code,
     message: error.publicMessage,
     data: {
       ...dataOf(reference),
-      ...(code === RPC.unsupportedVersion
-        ? { supported: [...SUPPORTED_VERSIONS], requested: target?.version ?? '' }
-        : {}),
+      ...(code === RPC.unsupportedVersion ? { supported: [STATELESS_VERSION], requested: target?.version ?? '' } : {}),
     },
   })
 }

@@ -146,6 +146,15 @@ describe('what a server asks of its client', () => {
     assert.equal(upstream.received.length, 0)
   })
 
+  test('does not reach it on a stream of the revision that has no such requests', async (t) => {
+    const { ask } = await rig(t, respond, EVERYTHING)
+    const version = '2026-07-28'
+    const meta = { 'io.modelcontextprotocol/protocolVersion': version }
+    const call = { ...CALL, params: { ...CALL.params, _meta: meta } }
+    const sent = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'read' }
+    assert.deepEqual((await ask(call, sent)).messages, [DONE])
+  })
+
   test('reaches it where that is permitted, and its answer goes back once', async (t) => {
     const { gateway, ask, upstream } = await rig(t, respond, EVERYTHING)
     const { messages } = await ask(CALL)
@@ -187,8 +196,9 @@ describe('what a server asks of its client', () => {
       params: { ...CALL.params, inputResponses: { password: { action: 'accept' } }, requestState: 's' },
     }
     upstream.received.length = 0
-    assert.equal((await ask(back)).messages[0]?.error?.code, -32602)
-    assert.equal(upstream.received.length, 0)
+    // What nobody was asked for does not go up: the server asks again, as if nothing had been sent.
+    assert.equal((await ask(back)).messages[0]?.error?.code, -32001)
+    assert.deepEqual(upstream.received.at(-1)?.message.params?.inputResponses, {})
 
     gateway.setPolicies(EVERYTHING)
     assert.deepEqual((await ask(CALL)).messages[0]?.result?.inputRequests, inputRequests)

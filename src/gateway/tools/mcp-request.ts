@@ -6,7 +6,14 @@ import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '.
 import type { Addressee } from './answers.ts'
 import { checkArgumentNames } from './argument-names.ts'
 import { findTool, onlyAccepted } from './call-tool.ts'
-import { isObject, parseClientMessage, type RpcMessage, requestIdOf, writeMessage } from './json-rpc.ts'
+import {
+  isObject,
+  type JsonObject,
+  parseClientMessage,
+  type RpcMessage,
+  requestIdOf,
+  writeMessage,
+} from './json-rpc.ts'
 import { type McpSession, type McpState, ownerOf } from './mcp-state.ts'
 import { type AskedAll, argumentsOf, questionsFor, serverQuestion, textOf, toolQuestionIfAccepted } from './methods.ts'
 import { refuse, unknownServer } from './refusal.ts'
@@ -34,6 +41,7 @@ export interface McpKept {
   readonly upstream: Upstream
   readonly state: McpState
   readonly listings: ToolListings
+  readonly generation: Generation
   /** Of a request or notification. */
   readonly method: string | undefined
   readonly session: McpSession | undefined
@@ -116,9 +124,10 @@ async function inspectMessage(
   if (!/^application\/json *(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
     throw new GatewayError('body_not_json', 'the body must be `application/json`')
   }
-  const message = parseClientMessage(request.body)
-  const generation = checkHeaders(request.headers, message)
-  const kept = keep(ctx, upstream, request, generation, message, deps)
+  const sent = parseClientMessage(request.body)
+  const generation = checkHeaders(request.headers, sent)
+  const kept = keep(ctx, upstream, request, generation, sent, deps)
+  const message = withoutUnaskedInput(sent, kept)
   const post: UpstreamRequest = {
     upstream,
     method: 'POST',
@@ -188,28 +197,33 @@ function questionsAbout(
   { method, params }: Called,
   tool: Parameters<typeof questionsFor>[0]['tool'],
   kept: McpKept,
-  { ports, state }: McpDeps,
+  { ports }: McpDeps,
 ): AskedAll {
   const [first, ...more] = questionsFor({
     upstream: kept.upstream,
+    generation: kept.generation,
     method,
     params,
     tool,
     originsOf: (args) => ports.origin.originsOf(conversationOf(ctx), args),
   })
-  const actions = new Set<string>()
-  // 2026-07-28: what a client sends along are answers to questions, and only to those that were let through.
-  for (const key of Object.keys(isObject(params.inputResponses) ? params.inputResponses : {})) {
-    const action = state.expectedAnswer(kept.scope, key)
-    if (action === undefined) {
-      throw new GatewayError(
-        'arguments_invalid',
-        `no request \`${key.slice(0, 80)}\` of the server waits for an answer`,
-      )
-    }
-    actions.add(action)
-  }
+  const actions = new Set(Object.keys(inputOf(params)).map((key) => kept.state.expectedAnswer(kept.scope, key) ?? ''))
   return [first, ...more, ...[...actions].map((action) => serverQuestion(action, kept.upstream.id))]
+}
+
+/** 2026-07-28: what a client sends along are answers to the server's questions. */
+function inputOf(params: JsonObject): JsonObject {
+  return isObject(params.inputResponses) ? params.inputResponses : {}
+}
+
+/** Answers to questions that were not let through do not go up; the server asks again, and that is decided. */
+function withoutUnaskedInput<Message extends RpcMessage>(message: Message, { state, scope }: McpKept): Message {
+  if ((message.kind !== 'request' && message.kind !== 'notification') || message.params.inputResponses === undefined) {
+    return message
+  }
+  const given = Object.entries(inputOf(message.params))
+  const inputResponses = Object.fromEntries(given.filter(([key]) => state.expectedAnswer(scope, key) !== undefined))
+  return { ...message, params: { ...message.params, inputResponses } }
 }
 
 /** A client's answer to what the server has asked it. */
@@ -292,6 +306,7 @@ function keep(
     upstream,
     state,
     listings,
+    generation,
     method,
     session,
     owner,

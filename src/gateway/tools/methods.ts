@@ -5,10 +5,12 @@ import { GatewayError } from '../errors.ts'
 import type { ArgumentOrigins } from '../ports.ts'
 import type { Asked } from '../protocol.ts'
 import { isObject, type JsonObject } from './json-rpc.ts'
+import type { Generation } from './transport-headers.ts'
 
 /** A request or notification of a client, as far as it has to be known to ask about it. */
 export interface McpCall {
   readonly upstream: Upstream
+  readonly generation: Generation
   readonly method: string
   readonly params: JsonObject
   /** For `tools/call`: the tool, where it is known and this caller may know of it. */
@@ -30,7 +32,8 @@ export type AskedAll = readonly [Asked, ...Asked[]]
  */
 export function questionsFor(call: McpCall): AskedAll {
   if (call.method.startsWith('notifications/')) return connect(call)
-  const ask = Object.hasOwn(METHODS, call.method) ? METHODS[call.method] : undefined
+  const isGone = call.generation === 'stateless' && WITH_SESSIONS_ONLY.has(call.method)
+  const ask = !isGone && Object.hasOwn(METHODS, call.method) ? METHODS[call.method] : undefined
   return ask === undefined ? unknownMethod(call) : ask(call)
 }
 
@@ -74,6 +77,15 @@ const METHODS: Readonly<Record<string, (call: McpCall) => AskedAll>> = {
   'logging/setLevel': onServer('toolserver:log'),
   'subscriptions/listen': listen,
 }
+
+// The revision 2026-07-28 has no more of these.
+const WITH_SESSIONS_ONLY: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+])
 
 function callTool({ upstream, params, tool, originsOf }: McpCall): AskedAll {
   const name = textOf(params, 'name')

@@ -20,6 +20,8 @@ export async function admitServerRequest(
   request: { readonly id: RpcId; readonly method: string },
 ): Promise<boolean> {
   const { kept } = exchange
+  // 2026-07-28: a server must not ask on a stream, and would get no answer.
+  if (kept.generation === 'stateless') return false
   if (request.method === 'ping') {
     kept.state.expectAnswer(kept.scope, request.id, 'toolserver:connect')
     return true

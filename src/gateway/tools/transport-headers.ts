@@ -22,8 +22,10 @@ export function checkHeaders(headers: IncomingHttpHeaders, message: RpcMessage):
   const version = headerOf(headers, 'mcp-protocol-version')
   const stated = message.kind === 'request' || message.kind === 'notification' ? versionOf(message.params) : undefined
   const generation: Generation = version === STATELESS_VERSION || stated !== undefined ? 'stateless' : 'sessions'
-  if (generation === 'stateless' && message.kind === 'request' && version !== stated) {
-    throw mismatch('MCP-Protocol-Version', version, stated)
+  if (generation === 'stateless' && message.kind === 'request') {
+    // What the body lacks is its own fault, not that of the headers.
+    if (stated === undefined) throw new GatewayError('arguments_invalid', `\`_meta\` lacks \`${VERSION_META}\``)
+    if (version !== stated) throw mismatch('MCP-Protocol-Version', version, stated)
   }
   for (const each of [version, stated]) {
     if (each !== undefined && !SUPPORTED_VERSIONS.includes(each)) {

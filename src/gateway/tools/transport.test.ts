@@ -138,14 +138,13 @@ describe('headers that say something else than the body', () => {
   const CASES: readonly (readonly [title: string, body: object, headers: Record<string, string>])[] = [
     ['no version', call, without('mcp-protocol-version')],
     ['an older version', call, { ...good, 'mcp-protocol-version': '2025-11-25' }],
-    ['a version, and the body none', { ...PING, params: {} }, headers('ping')],
     ['no method', call, without('mcp-method')],
     ['another method', call, { ...good, 'mcp-method': 'ping' }],
     ['a method in another case', call, { ...good, 'mcp-method': 'Tools/Call' }],
     ['no name', call, without('mcp-name')],
     ['another name', call, { ...good, 'mcp-name': 'read' }],
     ['another name, encoded', call, { ...good, 'mcp-name': `=?base64?${Buffer.from('read').toString('base64')}?=` }],
-    ['a name where there is none', stateless('ping'), headers('ping', { 'mcp-name': 'send' })],
+    ['a name where there is none', stateless('server/discover'), headers('server/discover', { 'mcp-name': 'send' })],
     ['another argument', call, { ...good, 'mcp-param-to': 'eve' }],
     ['no argument', call, without('mcp-param-to')],
     ['another number', call, { ...good, 'mcp-param-amount': '43' }],
@@ -169,6 +168,19 @@ describe('headers that say something else than the body', () => {
     }
     assert.equal(upstream.received[0]?.headers['mcp-param-to'], 'bob')
     assert.equal(upstream.received[0]?.headers['mcp-protocol-version'], STATELESS)
+  })
+
+  test('a body that does not say what the revision asks for is invalid by itself', async (t) => {
+    const { ask, upstream } = await rig(t)
+    for (const body of [
+      { ...PING, params: {} },
+      { ...PING, params: { _meta: {} } },
+      { ...PING, params: { _meta: 'x' } },
+    ]) {
+      const answer = await ask(body, headers('ping'))
+      assert.deepEqual([answer.status, answer.messages[0]?.error?.code], [400, -32602], JSON.stringify(body))
+    }
+    assert.equal(upstream.received.length, 0)
   })
 
   test('a version that nobody knows is answered with those that are known', async (t) => {
@@ -229,6 +241,7 @@ test('a resource has one spelling', async (t) => {
 })
 
 describe('methods', () => {
+  const ONLY_WITH_SESSIONS = ['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']
   const NEVER = [
     'tasks/list',
     'tasks/get',
@@ -252,6 +265,10 @@ describe('methods', () => {
       // 2026-07-28: 404 and "method not found".
       const modern = await ask(stateless(method), headers(method === '' ? ' ' : method))
       assert.ok(modern.status === 404 || modern.status === 400, `${method}: ${modern.text}`)
+    }
+    for (const method of ONLY_WITH_SESSIONS) {
+      const answer = await ask(stateless(method, { uri: 'a://b' }), headers(method))
+      assert.deepEqual([answer.status, answer.messages[0]?.error?.code], [404, -32601], method)
     }
     assert.deepEqual(upstream.received, [])
     const last = (await gateway.records('decision')).at(-1)
@@ -431,7 +448,7 @@ describe('sessions', () => {
 
   test('do not exist in the revision without them', async (t) => {
     const { gateway, token, ask, upstream } = await rig(t)
-    const answer = await ask(stateless('ping'), headers('ping', { 'mcp-session-id': 'anything' }))
+    const answer = await ask(stateless('server/discover'), headers('server/discover', { 'mcp-session-id': 'anything' }))
     assert.equal(answer.status, 200)
     assert.equal(upstream.received[0]?.headers['mcp-session-id'], undefined)
     const stream = await gateway.ask('lab', token, undefined, { 'mcp-protocol-version': STATELESS })
