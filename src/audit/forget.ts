@@ -36,7 +36,9 @@ export async function forgetKeys(
   const known = tombstones?.all()
   tombstones?.add(keys.map(({ fingerprint }) => fingerprint).filter((one) => known?.has(one) !== true))
   let records = 0
-  // What is appended meanwhile may still use the keys, so the last look is in the transaction that destroys them.
+  // What is appended meanwhile may still use the keys, so the last look, at all that has grown since, is in the
+  // transaction that destroys them.
+  const growing = Math.floor(writer.file.size / SEGMENT_SIZE)
   const seals = () => [...new Set(keys.flatMap((key) => writer.file.keys.sealsWith(key.id)))]
   for (const seal of seals()) {
     for (const segment of segmentsOf(writer.file, seal)) {
@@ -45,11 +47,9 @@ export async function forgetKeys(
     }
   }
   records += writer.change((file) => {
-    const growing = Math.floor(file.size / SEGMENT_SIZE)
     let more = 0
     for (const seal of seals()) {
-      for (const segment of segmentsOf(file, seal))
-        if (segment >= growing - 1) more += forgetInSegment(file, seal, segment)
+      for (const segment of segmentsOf(file, seal)) if (segment >= growing) more += forgetInSegment(file, seal, segment)
     }
     for (const key of keys) file.keys.destroy(key.id)
     return more

@@ -25,6 +25,7 @@ export {
   type StoredRecord,
 } from './record.ts'
 export { type ProvenRecord, verifyRecordReceipt } from './record-receipt.ts'
+export { bodySchemas } from './record-schema.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
 export { fileTombstones, type Tombstones } from './tombstones.ts'

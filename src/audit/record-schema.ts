@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import type { DecisionBody, OutcomeBody } from './record.ts'
+
+// What stands in the bodies of records, for readers of records and for docs/reference/records.md. Appending does not
+// run it: the types say the same, and a request would pay for it twice.
+
+const object = z.record(z.string(), z.json())
+const resource = z.object({ type: z.string(), id: z.string() })
+const reason = z.object({
+  policy: z.string().describe('id of the policy'),
+  principal: z.string().describe('id of the principal of the chain that it was decided for'),
+})
+const verdict = z.enum(['allow', 'deny'])
+const question = z.object({
+  action: z.string(),
+  resource,
+  decision: verdict,
+  reasons: z.array(reason),
+  context: object.optional(),
+  argumentsDigest: z.string().optional(),
+})
+
+/** Version 1 of the bodies, by kind of record. `token`, `signin`, `change` and `alert` are free in their form. */
+export const bodySchemas = {
+  decision: z.object({
+    chain: z
+      .array(z.object({ kind: z.enum(['User', 'Service', 'Agent', 'Device']), id: z.string() }))
+      .min(1)
+      .describe('from the subject, on whose behalf, to the actor that made the request'),
+    delegation: z.string().optional().describe('id of the delegation record that the chain was taken from'),
+    credential: z.string().describe('`jti` of the access token, or the id of the gateway key'),
+    authentication: z
+      .object({ method: z.string(), at: z.number() })
+      .describe('how the caller proved who it is, and when (milliseconds since the epoch)'),
+    action: z.string().describe('`noun:verb`'),
+    resource: resource.describe('what the action is on'),
+    resourceState: object.optional().describe('version or digest, classification and availability of the resource'),
+    context: object.describe('the facts that it was decided on'),
+    permissions: object.optional().describe('roles and level of each principal of the chain'),
+    decision: verdict,
+    reasons: z.array(reason).describe('the policies that decided'),
+    errors: z.array(z.string()).describe('policies that could not be evaluated, and why'),
+    revision: z.string().describe('of the policies in force'),
+    argumentsDigest: z.string().optional().describe('of the arguments of the call'),
+    origin: object.optional().describe('where each argument came from'),
+    obligations: z.json().optional().describe('what the allowance was bound to'),
+    advice: z.json().optional().describe('on a denial, what would help, for programs'),
+    remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
+    operation: z.string().optional().describe('which operation, in administration'),
+    target: object.optional().describe('what the operation was on, in administration'),
+    reasoning: z.string().optional().describe('what the agent gave as its reasons, where it gave any'),
+    questions: z.array(question).optional().describe('the single decisions, where one request asked for several'),
+  }),
+  outcome: z.object({
+    of: z.number().int().nonnegative().describe('index of the decision'),
+    status: z.string().describe('`ok`, `client_error`, `upstream_error`, `cancelled`, `cut` or `unknown`'),
+    httpStatus: z.number().int().optional().describe('what the upstream answered'),
+    usage: object.optional().describe('tokens and the like'),
+    ms: z.number().describe('from the decision to the end of the answer'),
+    questions: z.array(question).optional().describe('what was decided on the answer, such as the tool calls in it'),
+    detail: object.optional(),
+  }),
+} as const
+
+// The schema and the types must not drift apart: what a type names and the schema does not fails here.
+const NAMES: {
+  readonly decision: Record<keyof DecisionBody, unknown>
+  readonly outcome: Record<keyof OutcomeBody, unknown>
+} = { decision: bodySchemas.decision.shape, outcome: bodySchemas.outcome.shape }
+
+/** docs/reference/records.md, made from the schema. */
+export function recordsReference(): string {
+  const sections = Object.entries(NAMES).map(([kind, shape]) => {
+    const rows = Object.entries(shape).map(([name, field]) => fieldRow(name, field))
+    return `## ${kind}\n\n| field | type | |\n|---|---|---|\n${rows.join('\n')}\n`
+  })
+  return `${HEAD}\n${sections.join('\n')}`
+}
+
+const HEAD = `# Records
+
+Made from \`src/audit/record-schema.ts\`; a test keeps the two the same. This is version 1 of the bodies; the version
+stands in each record's leaf.
+
+Every record has an \`index\`, a \`kind\`, the \`tenant\`, the request's \`txn\` and \`trace\`, and \`at\` (milliseconds since
+the epoch). The kinds \`decision\` and \`outcome\` have the bodies below. \`signin\`, \`token\`, \`change\` and \`alert\` hold
+what their room writes; \`chain\`, \`principal\`, \`action\`, \`resource\`, \`decision\` and \`reasons\` in them can be searched
+for as in a decision. A decision also reads an \`outcome\`: the status and index of its outcome record, \`pending\` while
+the request runs, or \`unknown\` where the process ended before there was one. A record that was forgotten has
+\`erased: true\`, and nothing of its body.
+
+The leaf, which is all that the public part of the log shows, has 49 bytes, numbers big-endian:
+
+| bytes | |
+|---|---|
+| 1 | 1, the format of the leaf |
+| 1 | kind: 0 decision, 1 outcome, 2 signin, 3 token, 4 change, 5 alert |
+| 1 | version of the body |
+| 6 | \`at\` |
+| 8 | index of the decision, for an outcome; otherwise all ones |
+| 32 | SHA-256 of a secret salt (32 bytes) and the text \`txn\`, newline, \`trace\`, newline, body in JSON |
+`
+
+function fieldRow(name: string, field: unknown): string {
+  const optional = field instanceof z.ZodOptional ? ', optional' : ''
+  const description = field instanceof z.ZodType ? (field.description ?? '') : ''
+  return `| \`${name}\`${optional} | ${typeName(field)} | ${description} |`
+}
+
+function typeName(schema: unknown): string {
+  if (schema instanceof z.ZodOptional) return typeName(schema.unwrap())
+  if (schema instanceof z.ZodEnum) return schema.options.map((option) => `\`${option}\``).join(' or ')
+  if (schema instanceof z.ZodArray) return 'list'
+  if (schema instanceof z.ZodString) return 'text'
+  if (schema instanceof z.ZodNumber) return 'number'
+  if (schema instanceof z.ZodObject || schema instanceof z.ZodRecord) return 'object'
+  return 'JSON'
+}
