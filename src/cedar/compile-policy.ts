@@ -1,7 +1,7 @@
 import { compileTest } from './compile-expression.ts'
-import type { Constraint } from './expression.ts'
+import type { Condition, Constraint } from './expression.ts'
 import { type Frame, isIn, type Test } from './frame.ts'
-import { type IndexKey, indexKeysOf } from './index-key.ts'
+import { type IndexKey, indexKeysOf, type PartyName } from './index-key.ts'
 import type { Policy } from './policy.ts'
 import { type EntityRef, isEqual } from './value.ts'
 
@@ -13,34 +13,68 @@ export interface CompiledPolicy {
   readonly isPermit: boolean
   /** Whether scope and conditions hold. Throws `EvaluationError`; the scope alone never does. */
   readonly isSatisfied: Test
+  /** What `isSatisfied` is made of. */
+  readonly parts: readonly PolicyPart[]
   /** The ways in which an index can find it. */
   readonly keys: readonly IndexKey[]
   /** Whether an index may find it twice for one request. */
   readonly mayRepeat: boolean
 }
 
+interface PolicyPart {
+  readonly test: Test
+  /** The probe whose answer makes the test needless, for a policy that was found by it. */
+  readonly provenBy: string | undefined
+}
+
 export function compilePolicy(policy: Policy, order: number): CompiledPolicy {
-  const scope = [
-    compileConstraint(policy.scope.principal, (frame) => frame.principal.ref),
-    compileConstraint(policy.scope.action, (frame) => frame.action.ref),
-    compileConstraint(policy.scope.resource, (frame) => frame.resource.ref),
-  ].filter((test) => test !== undefined)
-  const conditions = policy.conditions.map(({ kind, body }): Test => {
-    const test = compileTest(body)
-    return kind === 'when' ? test : (frame) => !test(frame)
-  })
   const keys = indexKeysOf(policy)
+  const { principal, action, resource } = policy.scope
+  const parts = [
+    scopePart('principal', principal, (frame) => frame.principal.ref, keys),
+    scopePart('action', action, (frame) => frame.action.ref, keys),
+    scopePart('resource', resource, (frame) => frame.resource.ref, keys),
+    ...policy.conditions.map(conditionPart),
+  ].filter((part) => part !== undefined)
   return {
     policy,
     order,
     isPermit: policy.effect === 'permit',
-    isSatisfied: all([...scope, ...conditions]),
+    isSatisfied: all(parts),
+    parts,
     keys,
     mayRepeat: keys.some(({ answers }) => answers.length > 1),
   }
 }
 
-function all(tests: readonly Test[]): Test {
+/** What is left to ask about a policy that an index has found by these probes. */
+export function testAfter({ parts, isSatisfied }: CompiledPolicy, asked: readonly string[]): Test {
+  const open = parts.filter(({ provenBy }) => provenBy === undefined || !asked.includes(provenBy))
+  return open.length === parts.length ? isSatisfied : all(open)
+}
+
+function conditionPart({ kind, body }: Condition): PolicyPart {
+  const test = compileTest(body)
+  return { test: kind === 'when' ? test : (frame) => !test(frame), provenBy: undefined }
+}
+
+function scopePart(
+  of: PartyName,
+  constraint: Constraint,
+  refOf: (frame: Frame) => EntityRef,
+  keys: readonly IndexKey[],
+): PolicyPart | undefined {
+  const test = compileConstraint(constraint, refOf)
+  if (test === undefined) return undefined
+  // With `is … in …` one probe alone proves nothing, nor does one that a condition has as well.
+  const isWhole = constraint.kind !== 'is' || constraint.within === undefined
+  const id = `${of} ${constraint.kind === 'is' ? 'type' : constraint.kind}`
+  const isOnly = keys.filter(({ probe }) => probe.id === id).length === 1
+  return { test, provenBy: isWhole && isOnly ? id : undefined }
+}
+
+function all(parts: readonly PolicyPart[]): Test {
+  const tests = parts.map(({ test }) => test)
   const [a, b, c] = tests
   if (a === undefined) return () => true
   if (b === undefined) return a

@@ -4,12 +4,12 @@ import type { Entities } from './entities.ts'
 import { readContext } from './entity-json.ts'
 import { CedarError } from './errors.ts'
 import { EvaluationError } from './evaluation-error.ts'
-import { type Frame, partyIn } from './frame.ts'
+import { type Frame, type Names, partyIn } from './frame.ts'
 import { type IndexNode, visitCandidates } from './policy-index.ts'
 import type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
 import type { Schema } from './schema.ts'
 import type { Uid } from './uid.ts'
-import { EntityRef, RecordValue } from './value.ts'
+import { type EntityRef, RecordValue } from './value.ts'
 
 /** What decisions are made by. */
 export interface Ruling {
@@ -17,6 +17,7 @@ export interface Ruling {
   readonly actions: Entities
   readonly schema: Schema | undefined
   readonly onError: 'skip' | 'deny'
+  readonly names: Names
 }
 
 export function decide(request: AccessRequest, entities: Entities, ruling: Ruling): PolicyDecision {
@@ -25,9 +26,9 @@ export function decide(request: AccessRequest, entities: Entities, ruling: Rulin
 
 export function decideFrame(frame: Frame, { index, onError }: Ruling): PolicyDecision {
   const found: Found = { permits: [], forbids: [], failures: [] }
-  visitCandidates(index, frame, (policy) => {
+  visitCandidates(index, frame, (policy, test) => {
     try {
-      if (policy.isSatisfied(frame)) note(policy, policy.isPermit ? found.permits : found.forbids)
+      if (test(frame)) note(policy, policy.isPermit ? found.permits : found.forbids)
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error
       if (!policy.mayRepeat || !found.failures.some((failure) => failure.policy === policy)) {
@@ -73,17 +74,16 @@ function errorsOf(failures: Failure[]): readonly PolicyError[] {
   return failures.map(({ policy, message }) => ({ policy: policy.policy.id, message }))
 }
 
-export function frameOf(
-  request: AccessRequest,
-  entities: Entities,
-  { actions, schema }: Pick<Ruling, 'actions' | 'schema'>,
-): Frame {
-  const action = refOf(request.action)
+export function frameOf(request: AccessRequest, entities: Entities, { actions, schema, names }: Ruling): Frame {
+  checkUid(request.principal)
+  checkUid(request.action)
+  checkUid(request.resource)
+  const action = partyIn(entities, actions, request.action, names)
   return {
-    principal: partyIn(entities, actions, refOf(request.principal)),
-    action: partyIn(entities, actions, action),
-    resource: partyIn(entities, actions, refOf(request.resource)),
-    context: contextOf(request, action, schema ?? entities.schema),
+    principal: partyIn(entities, actions, request.principal),
+    action,
+    resource: partyIn(entities, actions, request.resource),
+    context: contextOf(request, action.ref, schema ?? entities.schema),
     entities,
     actions,
   }
@@ -96,9 +96,8 @@ function contextOf({ context }: AccessRequest, action: EntityRef, schema: Schema
 
 const EMPTY = new RecordValue(bagOf([]), 0)
 
-function refOf(uid: Uid): EntityRef {
+function checkUid(uid: Uid): void {
   if (typeof uid?.type !== 'string' || typeof uid.id !== 'string') {
     throw new CedarError('request_invalid', 'principal, action and resource need a `type` and an `id`')
   }
-  return new EntityRef(uid.type, uid.id)
 }

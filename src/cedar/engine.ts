@@ -3,6 +3,7 @@ import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import { type Explanation, explain } from './explain.ts'
 import { type Filter, type FilterRequest, filter } from './filter.ts'
+import { Names } from './frame.ts'
 import type { Policy, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
 import { type IndexNode, indexOf, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
@@ -48,6 +49,7 @@ export function compile({ policies, schema, links = [], onError = 'skip' }: Comp
     actions: Entities.fromJson([], parsed),
     onError,
     warnings,
+    names: new Names(),
   })
 }
 
@@ -94,6 +96,7 @@ interface EngineState {
   readonly actions: Entities
   readonly onError: OnError
   readonly warnings: readonly Problem[]
+  readonly names: Names
 }
 
 function engineOf(state: EngineState): Engine {

@@ -1,6 +1,7 @@
 import type { Entities, EntityNode } from './entities.ts'
 import { Lineage } from './hierarchy.ts'
-import type { EntityRef, RecordValue, Value } from './value.ts'
+import type { Uid } from './uid.ts'
+import { EntityRef, type RecordValue, type Value } from './value.ts'
 
 /** One of the three entities of a request, looked up once. */
 export interface Party {
@@ -37,14 +38,37 @@ export function isIn(frame: Frame, ref: EntityRef, target: EntityRef): boolean {
   return lineageIn(frame, ref).has(target)
 }
 
-export function partyIn(entities: Entities, actions: Entities, ref: EntityRef): Party {
-  const node = entities.find(ref)
+export function partyIn(entities: Entities, actions: Entities, uid: Uid, names?: Names): Party {
+  const node = entities.find(uid)
   // The store's own name for the entity has its key at hand.
   if (node !== undefined) return { ref: node.ref, node, lineage: entities.lineage(node) }
-  const action = actions.find(ref)
+  const action = actions.find(uid)
   if (action !== undefined) return { ref: action.ref, node: action, lineage: actions.lineage(action) }
+  const ref = names === undefined ? new EntityRef(uid.type, uid.id) : names.refOf(uid)
   return { ref, node: undefined, lineage: NO_LINEAGE }
 }
+
+/** Remembers the names of entities that no store has: without a schema, actions are asked about again and again. */
+export class Names {
+  readonly #known = new Map<string, Map<string, EntityRef>>()
+  #size = 0
+
+  refOf({ type, id }: Uid): EntityRef {
+    const known = this.#known.get(type)?.get(id)
+    if (known !== undefined) return known
+    const ref = new EntityRef(type, id)
+    if (this.#size >= MAX_NAMES) {
+      this.#known.clear()
+      this.#size = 0
+    }
+    const ofType = this.#known.get(type) ?? new Map<string, EntityRef>()
+    this.#known.set(type, ofType.set(id, ref))
+    this.#size++
+    return ref
+  }
+}
+
+const MAX_NAMES = 1024
 
 const NO_LINEAGE = new Lineage([])
 

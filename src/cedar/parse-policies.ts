@@ -1,9 +1,10 @@
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import { official, type PolicyJson } from './official.ts'
-import type { Policy, PolicyInfo, PolicySource, Template, TemplateLink } from './policy.ts'
+import type { Bound, Only, Policy, PolicyInfo, PolicySource, Template, TemplateLink } from './policy.ts'
 import { type ReadPolicy, readPolicyJson } from './policy-json.ts'
 import { type PolicyPart, splitPolicies } from './policy-text.ts'
 import { type Positions, positionsIn } from './source-position.ts'
+import { EntityRef } from './value.ts'
 
 export interface ParsedPolicies {
   readonly policies: readonly Policy[]
@@ -21,10 +22,10 @@ export function parsePolicies(sources: string | readonly PolicySource[], firstNu
   const templates: Template[] = []
   const problems: Problem[] = []
   let count = 0
-  for (const { name, text } of typeof sources === 'string' ? [{ name: undefined, text: sources }] : sources) {
+  for (const { name, text, only } of listOf(sources)) {
     const positions = positionsIn(text, name)
     for (const part of splitPolicies(text)) {
-      const parsed = parsePart(text, part, positions, `policy${firstNumber + count++}`)
+      const parsed = parsePart(text, part, positions, `policy${firstNumber + count++}`, only)
       if (parsed.kind === 'policy') policies.push(parsed.policy)
       else if (parsed.kind === 'template') templates.push(parsed.template)
       else problems.push(...parsed.problems)
@@ -32,6 +33,10 @@ export function parsePolicies(sources: string | readonly PolicySource[], firstNu
   }
   if (problems.length > 0) throw errorOf('policies_invalid', problems)
   return { policies, templates, count }
+}
+
+function listOf(sources: string | readonly PolicySource[]): readonly PolicySource[] {
+  return typeof sources === 'string' ? [{ text: sources }] : sources
 }
 
 type ParsedPart =
@@ -42,7 +47,13 @@ type ParsedPart =
 // The stack of the official parser holds about 110 nested brackets.
 const MAX_NESTING = 100
 
-function parsePart(text: string, part: PolicyPart, positions: Positions, defaultId: string): ParsedPart {
+function parsePart(
+  text: string,
+  part: PolicyPart,
+  positions: Positions,
+  defaultId: string,
+  only: Only | undefined,
+): ParsedPart {
   const own = text.slice(part.start, part.end)
   let read: ReadPolicy
   try {
@@ -63,10 +74,11 @@ function parsePart(text: string, part: PolicyPart, positions: Positions, default
     annotations: read.annotations,
     position: positions.at(part.start),
     text: own,
+    ...(only === undefined ? {} : { only }),
   }
   return part.isTemplate
     ? { kind: 'template', template: { info, link: (link) => linkPolicy(info, read, link) } }
-    : { kind: 'policy', policy: { ...info, scope: read.scope({}), conditions: read.conditions } }
+    : { kind: 'policy', policy: { ...info, scope: read.scope({}), bounds: boundsOf(only), conditions: read.conditions } }
 }
 
 function officialJson(
@@ -100,7 +112,15 @@ function linkPolicy(info: PolicyInfo, read: ReadPolicy, link: TemplateLink): Pol
   const given = Object.keys(link.values)
   const surplus = given.find((slot) => !read.slots.includes(slot))
   if (surplus !== undefined) throw invalid(`\`${link.newId}\`: the template \`${info.id}\` has no slot \`${surplus}\``)
-  return { ...info, id: link.newId, link, scope: read.scope(link.values), conditions: read.conditions }
+  const bounds = boundsOf(info.only)
+  return { ...info, id: link.newId, link, scope: read.scope(link.values), bounds, conditions: read.conditions }
+}
+
+function boundsOf(only: Only | undefined): readonly Bound[] {
+  return (['principal', 'resource'] as const).flatMap((of) => {
+    const uid = only?.[of]
+    return uid === undefined ? [] : [{ of, constraint: { kind: 'in', uids: [new EntityRef(uid.type, uid.id)] } }]
+  })
 }
 
 function invalid(message: string): CedarError {

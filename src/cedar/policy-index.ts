@@ -1,6 +1,6 @@
 import type { Bag } from './bag.ts'
-import type { CompiledPolicy } from './compile-policy.ts'
-import { type Frame, findEntity } from './frame.ts'
+import { type CompiledPolicy, testAfter } from './compile-policy.ts'
+import { type Frame, findEntity, type Test } from './frame.ts'
 import type { Answer, IndexKey, PathProbe, Probe } from './index-key.ts'
 import { PersistentMap } from './persistent-map.ts'
 import type { Value } from './value.ts'
@@ -12,12 +12,21 @@ import type { Value } from './value.ts'
  */
 export interface IndexNode {
   /** Policies that matter whatever the answers are. */
-  readonly policies: readonly CompiledPolicy[]
+  readonly candidates: readonly Candidate[]
   readonly tables: readonly Table[]
   readonly size: number
   /** Ids of the probes that were asked on the way here. */
   readonly asked: readonly string[]
 }
+
+interface Candidate {
+  readonly policy: CompiledPolicy
+  /** What is left to ask once all probes on the way here have been answered. */
+  readonly test: Test
+}
+
+/** Called for each candidate with the test that tells whether it applies. */
+export type Visit = (policy: CompiledPolicy, test: Test) => void
 
 interface Table {
   readonly probe: Probe
@@ -28,7 +37,9 @@ interface Table {
 const LEAF = 4
 
 export function indexOf(policies: readonly CompiledPolicy[], asked: readonly string[] = []): IndexNode {
-  if (policies.length <= LEAF) return { policies, tables: [], size: policies.length, asked }
+  if (policies.length <= LEAF) {
+    return { candidates: policies.map((policy) => place(policy, asked)), tables: [], size: policies.length, asked }
+  }
   const counts = countKeys(policies, asked)
   const unkeyed: CompiledPolicy[] = []
   const groups = new Map<string, { probe: Probe; byAnswer: Map<Answer, CompiledPolicy[]> }>()
@@ -54,7 +65,11 @@ export function indexOf(policies: readonly CompiledPolicy[], asked: readonly str
     const nodes = new Map([...byAnswer].map(([answer, list]) => [answer, indexOf(list, below)] as const))
     return { probe, nodes: PersistentMap.of(nodes) }
   })
-  return { policies: unkeyed, tables, size: policies.length, asked }
+  return { candidates: unkeyed.map((policy) => place(policy, asked)), tables, size: policies.length, asked }
+}
+
+function place(policy: CompiledPolicy, asked: readonly string[]): Candidate {
+  return { policy, test: testAfter(policy, asked) }
 }
 
 function countKeys(
@@ -95,9 +110,13 @@ function rarest(
 export function withPolicy(node: IndexNode, policy: CompiledPolicy): IndexNode {
   if (node.tables.length === 0) {
     // A leaf whose policies have no keys left grows as a list; asking again and again would find nothing.
-    const policies = [...node.policies, policy]
-    const isSplit = policies.length > LEAF && rarest(policy, node.asked, () => 0) !== undefined
-    return isSplit ? indexOf(policies, node.asked) : { ...node, policies, size: policies.length }
+    const candidates = [...node.candidates, place(policy, node.asked)]
+    const isSplit = candidates.length > LEAF && rarest(policy, node.asked, () => 0) !== undefined
+    if (!isSplit) return { ...node, candidates, size: candidates.length }
+    return indexOf(
+      candidates.map((candidate) => candidate.policy),
+      node.asked,
+    )
   }
   const tableOf = (key: IndexKey): Table | undefined => node.tables.find(({ probe }) => probe.id === key.probe.id)
   const key = rarest(policy, node.asked, (candidate) => {
@@ -106,11 +125,12 @@ export function withPolicy(node: IndexNode, policy: CompiledPolicy): IndexNode {
     if (table === undefined) return NEW_TABLE
     return candidate.answers.reduce<number>((sum, answer) => sum + (table.nodes.get(answer)?.size ?? 0), 0)
   })
-  if (key === undefined) return { ...node, policies: [...node.policies, policy], size: node.size + 1 }
+  if (key === undefined)
+    return { ...node, candidates: [...node.candidates, place(policy, node.asked)], size: node.size + 1 }
   const table = tableOf(key) ?? { probe: key.probe, nodes: PersistentMap.of<Answer, IndexNode>(new Map()) }
   let nodes = table.nodes
   for (const answer of key.answers) {
-    const below = nodes.get(answer) ?? { policies: [], tables: [], size: 0, asked: [...node.asked, key.probe.id] }
+    const below = nodes.get(answer) ?? { candidates: [], tables: [], size: 0, asked: [...node.asked, key.probe.id] }
     nodes = nodes.with(answer, withPolicy(below, policy))
   }
   return { ...node, tables: replaceTable(node.tables, { probe: key.probe, nodes }), size: node.size + 1 }
@@ -120,8 +140,8 @@ const NEW_TABLE = 64
 
 /** The index without this policy. */
 export function withoutPolicy(node: IndexNode, policy: CompiledPolicy): IndexNode {
-  const policies = node.policies.filter((other) => other !== policy)
-  if (policies.length < node.policies.length) return { ...node, policies, size: node.size - 1 }
+  const candidates = node.candidates.filter((candidate) => candidate.policy !== policy)
+  if (candidates.length < node.candidates.length) return { ...node, candidates, size: node.size - 1 }
   for (const { probe, answers } of policy.keys) {
     const table = node.tables.find((other) => other.probe.id === probe.id)
     let nodes = table?.nodes
@@ -143,12 +163,12 @@ function replaceTable(tables: readonly Table[], table: Table): readonly Table[] 
 }
 
 /** Visits every policy that can matter for the request. A policy with several keys may be visited more than once. */
-export function visitCandidates(node: IndexNode, frame: Frame, visit: (policy: CompiledPolicy) => void): void {
-  for (const policy of node.policies) visit(policy)
+export function visitCandidates(node: IndexNode, frame: Frame, visit: Visit): void {
+  for (const { policy, test } of node.candidates) visit(policy, test)
   for (const table of node.tables) visitTable(table, frame, visit)
 }
 
-function visitTable({ probe, nodes }: Table, frame: Frame, visit: (policy: CompiledPolicy) => void): void {
+function visitTable({ probe, nodes }: Table, frame: Frame, visit: Visit): void {
   if (probe.kind === 'path') {
     visitPath(probe, nodes, frame, visit)
     return
@@ -163,12 +183,7 @@ function visitTable({ probe, nodes }: Table, frame: Frame, visit: (policy: Compi
   }
 }
 
-function visitPath(
-  probe: PathProbe,
-  nodes: PersistentMap<Answer, IndexNode>,
-  frame: Frame,
-  visit: (policy: CompiledPolicy) => void,
-): void {
+function visitPath(probe: PathProbe, nodes: PersistentMap<Answer, IndexNode>, frame: Frame, visit: Visit): void {
   const value = walk(probe, frame)
   if (value === ABSENT && probe.isGuarded) return
   if (value === ABSENT || value === FAILED) {
@@ -182,8 +197,9 @@ function visitPath(
   if (node !== undefined) visitCandidates(node, frame, visit)
 }
 
-function visitAll(node: IndexNode, visit: (policy: CompiledPolicy) => void): void {
-  for (const policy of node.policies) visit(policy)
+function visitAll(node: IndexNode, visit: Visit): void {
+  // No probe below was asked, so nothing is proven.
+  for (const { policy } of node.candidates) visit(policy, policy.isSatisfied)
   for (const { nodes } of node.tables) for (const [, below] of nodes) visitAll(below, visit)
 }
 

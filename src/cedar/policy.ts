@@ -1,4 +1,4 @@
-import type { Condition, Scope } from './expression.ts'
+import type { Condition, Constraint, Scope } from './expression.ts'
 import type { SourcePosition } from './source-position.ts'
 import type { Uid } from './uid.ts'
 
@@ -6,6 +6,14 @@ import type { Uid } from './uid.ts'
 export interface PolicySource {
   readonly name?: string
   readonly text: string
+  /** Where its policies apply at all, whatever they say themselves. */
+  readonly only?: Only
+}
+
+/** Entities that the principal or the resource has to be, or to be in. */
+export interface Only {
+  readonly principal?: Uid
+  readonly resource?: Uid
 }
 
 /** Makes a policy out of a template. Keys of `values` are `?principal` and `?resource`. */
@@ -24,6 +32,8 @@ export interface PolicyInfo {
   readonly position: SourcePosition
   /** The policy as it was written; of a linked policy, the template. */
   readonly text: string
+  /** As its source says. */
+  readonly only?: Only
   /** For a policy that was made from a template. */
   readonly link?: TemplateLink
 }
@@ -31,7 +41,14 @@ export interface PolicyInfo {
 /** A policy as the engine works with it. */
 export interface Policy extends PolicyInfo {
   readonly scope: Scope
+  /** What `only` demands, as constraints; looked at before the scope. */
+  readonly bounds: readonly Bound[]
   readonly conditions: readonly Condition[]
+}
+
+export interface Bound {
+  readonly of: 'principal' | 'resource'
+  readonly constraint: Constraint
 }
 
 /** A policy with slots. It decides nothing until it is linked. */
