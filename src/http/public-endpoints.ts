@@ -27,7 +27,7 @@ export function mountPublicEndpoints(app: FastifyInstance, options: HttpServerOp
     return reply.code(writable ? 200 : 503).send({ status: writable ? 'ok' : 'log not writable' })
   })
   app.get('/openapi.json', async () => openApiOf(apiRoutes, { version: options.version, url: options.publicUrl() }))
-  // AuthZEN 1.0 §9: the well-known part stands before the path of the decision point's identifier.
+  // AuthZEN 1.0, "Obtaining Policy Decision Point Metadata": the well-known part stands before the path of the decision point's identifier.
   app.get('/.well-known/authzen-configuration/t/:tenant', async (request) => {
     const { issuer } = tenantOf(request.params)
     return {

@@ -48,6 +48,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   })
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options))
   app.setNotFoundHandler((_request, reply) => answerFailure(reply, new HttpError('route_unknown', 'no such endpoint')))
+  // AuthZEN 1.0, "Request Identification": who names its request finds the name in the answer.
+  app.addHook('onRequest', async (request, reply) => {
+    const name = request.headers['x-request-id']
+    if (typeof name === 'string' && REQUEST_NAME.test(name)) reply.header('x-request-id', name)
+  })
   // A browser page of another origin has no business here; the console will be served from our own.
   app.addHook('onSend', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff')
@@ -73,6 +78,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   }
 }
+
+const REQUEST_NAME = /^[\x21-\x7e]{1,128}$/
 
 function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptions): void {
   app.route({

@@ -160,13 +160,31 @@ function keepEntities(id: TenantId, access: Access, directory: Directory, catalo
   catalog.onChange(putCatalog)
 }
 
-function openTenantLog(id: TenantId, issuer: string, keyRing: KeyRing, { stores, clock }: TenantDeps): Promise<Log> {
+async function openTenantLog(
+  id: TenantId,
+  issuer: string,
+  keyRing: KeyRing,
+  { stores, clock }: TenantDeps,
+): Promise<Log> {
   return openLog({
     file: stores.tenantFile(id, '.log.db'),
     tenant: id,
-    // C2SP tlog-checkpoint: the origin is the log's URL without its scheme.
-    origin: `${issuer.replace(/^https?:\/\//, '')}/log`,
+    origin: await logOriginOf(id, issuer, stores),
     keys: { signer: keyRing.logSigner(), quantumSigner: keyRing.logQuantumSigner(), sealing: keyRing.logSealing() },
     clock,
   })
+}
+
+/**
+ * The name that the log signs under. It is made once, of the log's URL without its scheme (C2SP tlog-checkpoint), and
+ * stays when the server is reached at another URL: whoever knows the log knows it by that name.
+ */
+async function logOriginOf(id: TenantId, issuer: string, stores: Stores): Promise<string> {
+  const row = await stores.system.read((q) =>
+    q.selectFrom('tenants').select('log_origin').where('id', '=', id).executeTakeFirst(),
+  )
+  if (row !== undefined && row.log_origin !== null) return row.log_origin
+  const origin = `${issuer.replace(/^https?:\/\//, '')}/log`
+  await stores.system.write((q) => q.updateTable('tenants').set({ log_origin: origin }).where('id', '=', id).execute())
+  return origin
 }

@@ -23,7 +23,7 @@ const callFacts = z.object({
     .optional(),
 })
 
-/** The decision API of AuthZEN 1.0 (§6, Access Evaluation), for enforcement points other than our gateway. */
+/** The decision API of AuthZEN 1.0 (Access Evaluation API), for enforcement points other than our gateway. */
 export const authzenRoutes: readonly Route[] = [
   route({
     method: 'POST',

@@ -1,5 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { z } from 'zod'
+import { ServerError } from '../errors.ts'
 
 /** What a local client needs: where Sallyport is, and the keys of the principals that act from this machine. */
 export interface CredentialsFile {
@@ -10,8 +12,39 @@ export interface CredentialsFile {
     readonly mcp: Readonly<Record<string, string>>
   }
   readonly principals: Readonly<
-    Record<string, { readonly client_id: string; readonly private_key_jwk?: object; readonly gateway_key?: string }>
+    Record<
+      string,
+      {
+        readonly client_id: string
+        readonly private_key_jwk?: object | undefined
+        readonly gateway_key?: string | undefined
+      }
+    >
   >
+}
+
+const kept = z.object({
+  principals: z.record(
+    z.string(),
+    z.object({
+      client_id: z.string(),
+      private_key_jwk: z.record(z.string(), z.unknown()).optional(),
+      gateway_key: z.string().optional(),
+    }),
+  ),
+})
+
+/** The principals of a file that was written before. Throws `demo_unreadable`. */
+export function readCredentialsFile(file: string): Pick<CredentialsFile, 'principals'> {
+  try {
+    return kept.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (cause) {
+    throw new ServerError(
+      'demo_unreadable',
+      `\`${file}\` is not a credentials file; remove it, and new keys are made`,
+      { cause },
+    )
+  }
 }
 
 /** Writes the file whole or not at all, readable by its owner only. */
