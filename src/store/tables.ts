@@ -2,7 +2,8 @@
 
 /** `data/system.db` */
 export interface SystemTables {
-  tenants: { id: string; created_at: number }
+  /** log_origin: the name that the tenant's log signs under; null until it has been opened */
+  tenants: { id: string; created_at: number; log_origin: string | null }
 }
 
 /** `data/tenants/NAME.db`: one file a tenant, so no table names the tenant. */
