@@ -16,6 +16,8 @@ export function startCommand(): Command {
     .option('--public-url <url>', 'how clients reach it')
     .option('--log <level>', 'silent, error, warn, info or debug')
     .action(async (options: StartOptions, command: Command) => {
+      // Nothing that is written from here on is anybody else's to read.
+      process.umask(0o077)
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>()
       const { config: file, ...flags } = options
       const config = loadConfig({ file, environment: process.env, flags })
