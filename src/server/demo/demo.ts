@@ -7,7 +7,7 @@ import { type Json, parseTenantId, type TenantId } from '../../kernel/index.ts'
 import type { Config } from '../config.ts'
 import { ServerError } from '../errors.ts'
 import type { Tenant, TenantDeps } from '../tenant.ts'
-import { type CredentialsFile, writeCredentialsFile } from './credentials-file.ts'
+import { type CredentialsFile, readCredentialsFile, writeCredentialsFile } from './credentials-file.ts'
 import { DEMO_CREDENTIALS, newKeyPair } from './principals.ts'
 
 /** The tenant `demo` and the stand-in upstreams behind it. */
@@ -63,7 +63,9 @@ export async function openDemo(config: Config, deps: TenantDeps): Promise<Demo> 
         'http://127.0.0.1:8422': originOf(upstreams.office.url),
       })
       if (existsSync(credentials)) {
-        // The stand-ins may listen elsewhere than the last time.
+        // The stand-ins may listen elsewhere than the last time, and so may Sallyport itself.
+        const { principals } = readCredentialsFile(credentials)
+        writeCredentialsFile(credentials, { issuer, gateway, principals })
         const { upstreams: section, models } = manifest
         await opened.apply([{ name: 'demo', text: JSON.stringify({ upstreams: section, models }) }], [])
         return
