@@ -31,6 +31,7 @@ export function compilePolicy(policy: Policy, order: number): CompiledPolicy {
   const keys = indexKeysOf(policy)
   const { principal, action, resource } = policy.scope
   const parts = [
+    ...policy.bounds.map(({ of, constraint }) => scopePart(of, constraint, (frame) => frame[of].ref, keys)),
     scopePart('principal', principal, (frame) => frame.principal.ref, keys),
     scopePart('action', action, (frame) => frame.action.ref, keys),
     scopePart('resource', resource, (frame) => frame.resource.ref, keys),

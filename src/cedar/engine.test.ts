@@ -158,3 +158,33 @@ test('policies are laid out by the official formatter', () => {
   assert.equal(format('permit(principal,action,resource);'), 'permit (principal, action, resource);\n')
   assert.throws(() => format('permit('), { code: 'policies_invalid' })
 })
+
+test('policies of a source apply only where the source says', () => {
+  const entities = Entities.fromJson([
+    { uid: { type: 'User', id: 'a' }, parents: [{ type: 'Group', id: 'g' }] },
+    { uid: { type: 'File', id: 'in' }, parents: [{ type: 'Project', id: 'p' }] },
+  ])
+  const engine = compile({
+    policies: [
+      { text: '@id("all") permit(principal, action, resource);', only: { principal: { type: 'Group', id: 'g' } } },
+      {
+        text: '@id("broken") forbid(principal, action, resource) when { resource.nothing == 1 };',
+        only: { resource: { type: 'Project', id: 'p' } },
+      },
+    ],
+    onError: 'deny',
+  })
+  const decide = (principal: string, resource: string) =>
+    engine.decide(
+      {
+        principal: { type: 'User', id: principal },
+        action: { type: 'Action', id: 'read' },
+        resource: { type: 'File', id: resource },
+      },
+      entities,
+    )
+  assert.deepEqual(decide('a', 'out').reasons, ['all'])
+  assert.equal(decide('b', 'out').decision, 'deny')
+  assert.deepEqual(decide('a', 'in').reasons, ['broken'])
+  assert.deepEqual(decide('a', 'out').errors, [])
+})

@@ -99,6 +99,7 @@ class PolicyExplainer {
     this.#frame = frame
     const { principal, action, resource } = policy.scope
     this.#parts = [
+      ...policy.bounds.flatMap(({ of, constraint }) => scopePart(of, constraint)),
       ...scopePart('principal', principal),
       ...scopePart('action', action),
       ...scopePart('resource', resource),

@@ -75,8 +75,9 @@ export function filter(
 }
 
 /** Scope and conditions as one expression. */
-function conditionOf({ scope, conditions }: Policy): Expression {
+function conditionOf({ bounds, scope, conditions }: Policy): Expression {
   const operands = [
+    ...bounds.map(({ of, constraint }) => constraintExpression(of, constraint)),
     constraintExpression('principal', scope.principal),
     constraintExpression('action', scope.action),
     constraintExpression('resource', scope.resource),

@@ -43,6 +43,7 @@ export type Answer = string | number | bigint | boolean
 /** Every way in which a policy can be found. */
 export function indexKeysOf(policy: Policy): readonly IndexKey[] {
   return [
+    ...policy.bounds.flatMap(({ of, constraint }) => scopeKeys(of, constraint)),
     ...scopeKeys('principal', policy.scope.principal),
     ...scopeKeys('action', policy.scope.action),
     ...scopeKeys('resource', policy.scope.resource),
