@@ -16,7 +16,7 @@ export type GatewayErrorCode =
   | 'cut'
   | 'catalog_invalid'
   | 'tool_unknown'
-  | 'method_unknown'
+  | 'method_not_allowed'
   | 'arguments_invalid'
   | 'version_unsupported'
   | 'origin_refused'
@@ -59,7 +59,7 @@ export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   cut: 403,
   catalog_invalid: 422,
   tool_unknown: 404,
-  method_unknown: 404,
+  method_not_allowed: 405,
   arguments_invalid: 400,
   version_unsupported: 400,
   // the `Origin` header of a browser, not the origin of a value

@@ -92,11 +92,31 @@ function findUrls(text: string): readonly Span[] {
   if (!text.includes('/')) return []
   return [...text.matchAll(URLS)].flatMap((match) => {
     const written = trimUrl(match[0])
-    const url = URL.parse(isSchemeless(written) ? `https://${written}` : written)
-    if (url === null || url.host === '') return []
-    url.hostname = url.hostname.replace(/\.$/, '')
-    return [{ start: match.index, end: match.index + written.length, canonical: url.href }]
+    const canonical = canonicalUrl(written)
+    return canonical === '' ? [] : [{ start: match.index, end: match.index + written.length, canonical }]
   })
+}
+
+const canonicalUrl = remembered((written) => {
+  const url = URL.parse(isSchemeless(written) ? `https://${written}` : written)
+  if (url === null || url.host === '') return ''
+  url.hostname = url.hostname.replace(/\.$/, '')
+  return url.href
+})
+
+const canonicalHost = remembered(domainToASCII)
+
+/** The same addresses come again and again: in every reading of a text, and in every text of a conversation. */
+function remembered(canonicalOf: (written: string) => string): (written: string) => string {
+  const known = new Map<string, string>()
+  return (written) => {
+    const found = known.get(written)
+    if (found !== undefined) return found
+    const canonical = canonicalOf(written)
+    if (known.size >= 20_000) known.clear()
+    if (written.length <= 200) known.set(written, canonical)
+    return canonical
+  }
 }
 
 function isSchemeless(url: string): boolean {
@@ -134,7 +154,7 @@ function findMails(text: string): readonly Span[] {
     if (at - start > MAX_LOCAL) continue
     const end = at + 1 + host.length
     start = skipMarks(text, start, at, end, floor > 0 && start === floor)
-    const canonical = host.startsWith('[') ? foldCase(host) : domainToASCII(host)
+    const canonical = host.startsWith('[') ? foldCase(host) : canonicalHost(host)
     if (start < at && canonical !== '') {
       found.push({ start, end, canonical: `${foldCase(text.slice(start, at))}@${canonical}` })
     }
@@ -200,7 +220,7 @@ const HOSTS = new RegExp(`(?<![\\p{L}\\p{N}\\p{M}@._-])${DOTTED}(?![\\p{L}\\p{N}
 function findHosts(text: string): readonly Span[] {
   if (!text.includes('.')) return []
   return [...text.matchAll(HOSTS)].flatMap((match) => {
-    const canonical = domainToASCII(match[0])
+    const canonical = canonicalHost(match[0])
     return canonical === '' ? [] : [{ start: match.index, end: match.index + match[0].length, canonical }]
   })
 }

@@ -109,14 +109,15 @@ export class Conversation {
     this.#waiting = []
     for (const { sight, strictness, text } of waiting) {
       if (strictness === 'strict' && this.#lostAt < sight.order) continue
-      const forms = new Set((strictness === 'loose' ? readings(text) : [text, unescapeJson(text)]).map(cleanText))
-      const cost = [...forms].reduce((sum, form) => sum + 2 * form.length, 0)
+      const spoken = [...new Set([text, unescapeJson(text)].map(cleanText))]
+      // Trustworthy text is compared exactly as well.
+      const cost = spoken.reduce((sum, form) => sum + form.length * (strictness === 'strict' ? 2 : 1), 0)
       if (!this.#takes(cost - text.length, sight)) continue
-      const literal = strictness === 'strict' && !isPlain(text) ? literalText(text) : undefined
-      for (const form of forms) {
-        this.#said.push({ sight, strictness, exact: form, folded: foldCase(form), literal })
-        this.#noteAddresses(sight, strictness, form)
-      }
+      for (const form of spoken) this.#said.push(statementOf(sight, strictness, form, text))
+      // What stands encoded in a long text counts as nobody's word, which is no better: reading it in every way takes long.
+      const isRead = strictness === 'loose' && text.length <= LONG_TEXT
+      const forms = isRead ? new Set([...spoken, ...readings(text).map(cleanText)]) : spoken
+      for (const form of forms) this.#noteAddresses(sight, strictness, form)
     }
   }
 
@@ -142,19 +143,29 @@ export class Conversation {
   }
 }
 
+const LONG_TEXT = 250_000
+
 interface Utterance {
   readonly sight: Sight
   readonly strictness: Strictness
   readonly text: string
 }
 
-interface Statement {
-  readonly sight: Sight
-  readonly strictness: Strictness
-  readonly exact: string
-  readonly folded: string
-  /** As it was written, where that is not plain. */
-  readonly literal: string | undefined
+type Statement =
+  | { readonly strictness: 'loose'; readonly sight: Sight; readonly folded: string }
+  | {
+      readonly strictness: 'strict'
+      readonly sight: Sight
+      readonly folded: string
+      readonly exact: string
+      /** As it was written, where that is not plain. */
+      readonly literal: string | undefined
+    }
+
+function statementOf(sight: Sight, strictness: Strictness, form: string, text: string): Statement {
+  const folded = foldCase(form)
+  if (strictness === 'loose') return { strictness, sight, folded }
+  return { strictness, sight, folded, exact: form, literal: isPlain(text) ? undefined : literalText(text) }
 }
 
 interface Needle {

@@ -29,7 +29,7 @@ export interface OriginLimits {
 
 const LIMITS: OriginLimits = {
   conversations: 10_000,
-  charactersEach: 2_000_000,
+  charactersEach: 4_000_000,
   characters: 100_000_000,
   idle: 24 * 60 * 60 * 1000,
   forgotten: 100_000,

@@ -92,7 +92,7 @@ export async function inspectMcp(
     case 'DELETE':
       return inspectStream(ctx, target.upstream, request, request.method, deps)
     default:
-      throw new GatewayError('endpoint_unknown', 'only POST, GET and DELETE are understood here')
+      throw new GatewayError('method_not_allowed', 'only POST, GET and DELETE are understood here')
   }
 }
 
@@ -263,7 +263,7 @@ function inspectStream(
   const version = headerOf(request.headers, 'mcp-protocol-version')
   if (version !== undefined && !SESSION_VERSIONS.includes(version)) {
     throw new GatewayError(
-      'endpoint_unknown',
+      'method_not_allowed',
       `${method} is not part of the protocol version \`${version.slice(0, 40)}\``,
     )
   }

@@ -1,6 +1,8 @@
+import type { Decision } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Upstream } from '../catalog/index.ts'
 import type { GatewayPorts } from '../ports.ts'
+import type { Asked } from '../protocol.ts'
 import { recordDecision } from '../stages/record-decision.ts'
 import { recordOutcome } from '../stages/record-outcome.ts'
 import { serverQuestion } from './methods.ts'
@@ -27,16 +29,19 @@ export class ToolListings {
 
   /**
    * Asks the server itself, with Sallyport's own credential, so that no tool is called before its definition was seen.
-   * Callers at the same time share one listing, and a server is not asked again within seconds of the last time.
-   * Rejects when the listing cannot be had, or cannot be recorded.
+   * Callers at the same time share one listing, and a server is not asked again within seconds of the last time; for a
+   * caller who may not connect to it, it is not asked at all. Rejects when the listing cannot be had, or cannot be recorded.
    */
-  refresh(ctx: Context, upstream: Upstream, ports: GatewayPorts): Promise<void> {
+  async refresh(ctx: Context, upstream: Upstream, ports: GatewayPorts): Promise<void> {
+    const question = serverQuestion('toolserver:connect', upstream.id)
+    const decision = ports.access.decide(ctx, question)
+    if (decision.decision === 'deny') return
     const name = nameOf(ctx, upstream)
     const known = this.#own.get(name)
     const now = ctx.clock.now()
     if (known !== undefined && now - known.at < PAUSE && !this.#stale.has(name)) return known.listing
     this.#stale.delete(name)
-    const listing = this.#listOwn(ctx, upstream, ports)
+    const listing = this.#listOwn(ctx, upstream, { question, decision }, ports)
     this.#own.set(name, { at: now, listing })
     return listing
   }
@@ -60,10 +65,12 @@ export class ToolListings {
     return this.#stale.has(nameOf(ctx, upstream))
   }
 
-  async #listOwn(ctx: Context, upstream: Upstream, ports: GatewayPorts): Promise<void> {
-    const question = serverQuestion('toolserver:connect', upstream.id)
-    const decision = ports.access.decide(ctx, question)
-    if (decision.decision === 'deny') return
+  async #listOwn(
+    ctx: Context,
+    upstream: Upstream,
+    { question, decision }: { readonly question: Asked; readonly decision: Decision },
+    ports: GatewayPorts,
+  ): Promise<void> {
     const started = ctx.clock.now()
     const detail = { purpose: 'sallyport lists the tools of the server' }
     // No record, no action: this goes upstream too.

@@ -452,7 +452,7 @@ describe('sessions', () => {
     assert.equal(answer.status, 200)
     assert.equal(upstream.received[0]?.headers['mcp-session-id'], undefined)
     const stream = await gateway.ask('lab', token, undefined, { 'mcp-protocol-version': STATELESS })
-    assert.equal(stream.status, 404)
+    assert.equal(stream.status, 405)
   })
 })
 
