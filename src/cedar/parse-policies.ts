@@ -1,7 +1,8 @@
 import { CedarError, errorOf, type Problem } from './errors.ts'
-import { official, type PolicyJson } from './official.ts'
+import { type DetailedError, official } from './official.ts'
 import type { Bound, Only, Policy, PolicyInfo, PolicySource, Template, TemplateLink } from './policy.ts'
 import { type ReadPolicy, readPolicyJson } from './policy-json.ts'
+import { ShapeCache } from './policy-shape.ts'
 import { type PolicyPart, splitPolicies } from './policy-text.ts'
 import { type Positions, positionsIn } from './source-position.ts'
 import { EntityRef } from './value.ts'
@@ -21,13 +22,14 @@ export function parsePolicies(sources: string | readonly PolicySource[], firstNu
   const policies: Policy[] = []
   const templates: Template[] = []
   const problems: Problem[] = []
+  const shapes = new ShapeCache()
   let count = 0
   for (const { name, text, only } of listOf(sources)) {
     const positions = positionsIn(text, name)
     for (const part of splitPolicies(text)) {
-      const parsed = parsePart(text, part, positions, `policy${firstNumber + count++}`, only)
-      if (parsed.kind === 'policy') policies.push(parsed.policy)
-      else if (parsed.kind === 'template') templates.push(parsed.template)
+      const parsed = parsePart(text, part, positions, `policy${firstNumber + count++}`, shapes)
+      if (parsed.kind === 'policy') policies.push(bounded(parsed.policy, only))
+      else if (parsed.kind === 'template') templates.push(boundedTemplate(parsed.template, only))
       else problems.push(...parsed.problems)
     }
   }
@@ -37,6 +39,21 @@ export function parsePolicies(sources: string | readonly PolicySource[], firstNu
 
 function listOf(sources: string | readonly PolicySource[]): readonly PolicySource[] {
   return typeof sources === 'string' ? [{ text: sources }] : sources
+}
+
+function bounded(policy: Policy, only: Only | undefined): Policy {
+  if (only === undefined) return policy
+  const bounds = (['principal', 'resource'] as const).flatMap((of): Bound[] => {
+    const uid = only[of]
+    return uid === undefined ? [] : [{ of, constraint: { kind: 'in', uids: [new EntityRef(uid.type, uid.id)] } }]
+  })
+  return { ...policy, only, bounds }
+}
+
+function boundedTemplate({ info, link }: Template, only: Only | undefined): Template {
+  return only === undefined
+    ? { info, link }
+    : { info: { ...info, only }, link: (values) => bounded(link(values), only) }
 }
 
 type ParsedPart =
@@ -52,15 +69,21 @@ function parsePart(
   part: PolicyPart,
   positions: Positions,
   defaultId: string,
-  only: Only | undefined,
+  shapes: ShapeCache,
 ): ParsedPart {
   const own = text.slice(part.start, part.end)
   let read: ReadPolicy
   try {
     if (part.depth > MAX_NESTING) throw invalid(`brackets nested deeper than ${MAX_NESTING}`)
-    const json = officialJson(own, part.isTemplate)
-    if ('errors' in json) {
-      return { kind: 'problems', problems: positions.problemsOf(json.errors, { offset: part.start, part: own }) }
+    const found: { errors: readonly DetailedError[] } = { errors: [] }
+    const json = shapes.jsonOf(own, part, (policy) => {
+      const answer = officialJson(policy, part.isTemplate)
+      if (answer.type === 'success') return answer.json
+      found.errors = answer.errors
+      return undefined
+    })
+    if (json === undefined) {
+      return { kind: 'problems', problems: positions.problemsOf(found.errors, { offset: part.start, part: own }) }
     }
     read = part.largeIntegers.length === 0 ? readPolicyJson(json, undefined) : readWithLargeIntegers(own, part)
   } catch (error) {
@@ -74,19 +97,17 @@ function parsePart(
     annotations: read.annotations,
     position: positions.at(part.start),
     text: own,
-    ...(only === undefined ? {} : { only }),
   }
   return part.isTemplate
     ? { kind: 'template', template: { info, link: (link) => linkPolicy(info, read, link) } }
-    : { kind: 'policy', policy: { ...info, scope: read.scope({}), bounds: boundsOf(only), conditions: read.conditions } }
+    : {
+        kind: 'policy',
+        policy: { ...info, scope: read.scope({}), bounds: [], conditions: read.conditions },
+      }
 }
 
-function officialJson(
-  text: string,
-  isTemplate: boolean,
-): PolicyJson | { errors: Parameters<Positions['problemsOf']>[0] } {
-  const answer = isTemplate ? official().templateToJson(text) : official().policyToJson(text)
-  return answer.type === 'success' ? answer.json : { errors: answer.errors }
+function officialJson(text: string, isTemplate: boolean): ReturnType<ReturnType<typeof official>['policyToJson']> {
+  return isTemplate ? official().templateToJson(text) : official().policyToJson(text)
 }
 
 /**
@@ -103,24 +124,16 @@ function readWithLargeIntegers(own: string, part: PolicyPart): ReadPolicy {
     marked += `${own.slice(at, start - part.start)}{"${marker}":"${digits}"}`
     at = end - part.start
   }
-  const json = officialJson(marked + own.slice(at), part.isTemplate)
-  if ('errors' in json) throw invalid('too many large integers')
-  return readPolicyJson(json, marker)
+  const answer = officialJson(marked + own.slice(at), part.isTemplate)
+  if (answer.type === 'failure') throw invalid('too many large integers')
+  return readPolicyJson(answer.json, marker)
 }
 
 function linkPolicy(info: PolicyInfo, read: ReadPolicy, link: TemplateLink): Policy {
   const given = Object.keys(link.values)
   const surplus = given.find((slot) => !read.slots.includes(slot))
   if (surplus !== undefined) throw invalid(`\`${link.newId}\`: the template \`${info.id}\` has no slot \`${surplus}\``)
-  const bounds = boundsOf(info.only)
-  return { ...info, id: link.newId, link, scope: read.scope(link.values), bounds, conditions: read.conditions }
-}
-
-function boundsOf(only: Only | undefined): readonly Bound[] {
-  return (['principal', 'resource'] as const).flatMap((of) => {
-    const uid = only?.[of]
-    return uid === undefined ? [] : [{ of, constraint: { kind: 'in', uids: [new EntityRef(uid.type, uid.id)] } }]
-  })
+  return { ...info, id: link.newId, link, scope: read.scope(link.values), bounds: [], conditions: read.conditions }
 }
 
 function invalid(message: string): CedarError {
