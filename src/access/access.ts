@@ -1,14 +1,15 @@
-import type { Engine, Entities, EntityJson } from '../cedar/index.ts'
-import type { Context, Json, PrincipalRef } from '../kernel/index.ts'
-import { callFactsFor } from './call-facts.ts'
-import { type EntityIndex, entityIndex } from './entity-index.ts'
-import { factsOf } from './facts.ts'
-import { compilePolicySet, type PolicyFile, type PolicySet } from './policy-set.ts'
-import type { Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
+import type { EntityJson } from '../cedar/index.ts'
+import type { Context } from '../kernel/index.ts'
+import { couldAllowForChain, decideForChain } from './decide-chain.ts'
+import { entityIndex } from './entity-index.ts'
+import { explainForChain } from './explain.ts'
+import type { PolicyFile } from './layers.ts'
+import { compilePolicySet, type PolicySet } from './policy-set.ts'
+import type { Decision, Question } from './question.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
 export interface Access {
-  /** Decides for every principal of the chain; one that is denied denies all. */
+  /** Decides for every principal of the chain, and for the mandate; where one is denied, all are. */
   decide(ctx: Context, question: Question): Decision
   /**
    * Whether there are arguments with which the call could be allowed; for showing what can be called. A policy that
@@ -21,15 +22,22 @@ export interface Access {
   putEntities(source: string, entities: readonly EntityJson[]): void
   /** Throws `policies_invalid` where `setPolicies` would. */
   checkPolicies(files: readonly PolicyFile[]): void
-  /** Replaces the tenant's own policies; those of the foundation stay. Throws `policies_invalid`, changing nothing. */
+  /** Replaces the policies below the foundation; its own stay. Throws `policies_invalid`, changing nothing. */
   setPolicies(files: readonly PolicyFile[]): void
   revision(): string
 }
 
+/** What ships with the product: it forbids, and may set ceilings, but grants nothing. */
+export interface Foundation {
+  readonly schema: string
+  readonly policies: readonly PolicyFile[]
+}
+
 /** Throws `policies_invalid`. */
-export function openAccess(foundation: { readonly schema: string; readonly policies: readonly PolicyFile[] }): Access {
+export function openAccess(foundation: Foundation): Access {
+  const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
   const compileWith = (files: readonly PolicyFile[]): PolicySet =>
-    compilePolicySet(foundation.schema, [...foundation.policies, ...files])
+    compilePolicySet(foundation.schema, [...own, ...files])
   let set = compileWith([])
   const entities = entityIndex(foundation.schema)
 
@@ -44,99 +52,4 @@ export function openAccess(foundation: { readonly schema: string; readonly polic
     },
     revision: () => set.revision,
   }
-}
-
-interface Prepared {
-  readonly context: { readonly [name: string]: Json }
-  readonly entities: Entities
-  readonly resource: EntityRef
-  readonly action: EntityRef
-}
-
-function prepare(ctx: Context, question: Question, index: EntityIndex): Prepared {
-  const action = { type: 'Action', id: question.action }
-  const facts = factsOf(ctx, question)
-  if (question.call === undefined || question.call === 'unknown') {
-    return { context: facts, entities: index.with(question.entities), resource: question.resource, action }
-  }
-  const call = callFactsFor(question.call)
-  return {
-    context: { ...facts, ...call.facts },
-    entities: index.with([...(question.entities ?? []), call.entity]),
-    resource: question.resource,
-    action,
-  }
-}
-
-function decideForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): Decision {
-  const { context, entities, resource, action } = prepare(ctx, question, index)
-  const granted: Reason[] = []
-  const refused: Reason[] = []
-  const errors: PolicyFault[] = []
-  let denied = false
-  for (const link of ctx.caller.chain) {
-    const principal = entityOf(link)
-    const answer = set.engine.decide({ principal, action, resource, context }, entities)
-    for (const error of answer.errors) errors.push({ policy: error.policy, principal, message: error.message })
-    if (answer.decision === 'allow') {
-      for (const policy of answer.reasons) granted.push(reasonOf(set.engine, policy, principal))
-    } else {
-      denied = true
-      for (const policy of answer.reasons) refused.push(reasonOf(set.engine, policy, principal))
-    }
-  }
-  const remedy = denied ? remedyFor(set.engine, refused, errors) : undefined
-  return {
-    decision: denied ? 'deny' : 'allow',
-    reasons: denied ? refused : granted,
-    errors,
-    revision: set.revision,
-    facts: context,
-    ...(remedy === undefined ? {} : { remedy }),
-  }
-}
-
-function couldAllowForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): boolean {
-  // Without `arguments` and `origin` in the context, exactly the policies that need them fail to evaluate.
-  const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, index)
-  return ctx.caller.chain.every((link) => {
-    const answer = set.lenient.decide({ principal: entityOf(link), action, resource, context }, entities)
-    if (answer.decision === 'allow') return true
-    const forbidden = answer.reasons.length > 0
-    return !forbidden && answer.errors.some((error) => set.lenient.policy(error.policy)?.effect === 'permit')
-  })
-}
-
-function explainForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): readonly string[] {
-  const { reasons } = decideForChain(ctx, question, set, index)
-  const ids = [...new Set(reasons.map(({ policy }) => policy))]
-  return ids.flatMap((id) => {
-    const policy = set.engine.policy(id)
-    if (policy === undefined) return []
-    const { source, line } = policy.position
-    return [`${source === undefined ? '' : `${source}:`}${line}\n${policy.text}`]
-  })
-}
-
-function entityOf(link: PrincipalRef): EntityRef {
-  return { type: link.kind, id: link.id }
-}
-
-function reasonOf(engine: Engine, policy: string, principal: EntityRef): Reason {
-  const annotations = engine.policy(policy)?.annotations
-  return {
-    policy,
-    principal,
-    ...(annotations?.title === undefined ? {} : { title: annotations.title }),
-    ...(annotations?.why === undefined ? {} : { why: annotations.why }),
-  }
-}
-
-function remedyFor(engine: Engine, refused: readonly Reason[], errors: readonly PolicyFault[]): string | undefined {
-  for (const { policy } of refused) {
-    const remedy = engine.policy(policy)?.annotations.remedy
-    if (remedy !== undefined) return remedy
-  }
-  if (refused.length === 0 && errors.length === 0) return 'ask an administrator for access'
-  return undefined
 }

@@ -1,5 +1,6 @@
 export { type Access, openAccess } from './access.ts'
 export { AccessError, type AccessErrorCode } from './errors.ts'
 export { SCOPES } from './facts.ts'
-export type { PolicyFile } from './policy-set.ts'
+export type { Layer, PolicyFile } from './layers.ts'
+export { type DeclaredPolicy, policyFileOf, policySections, storedPolicyFiles } from './manifest.ts'
 export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'

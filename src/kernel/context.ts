@@ -18,12 +18,27 @@ export interface Authentication {
 }
 
 /**
+ * What a subject allowed an agent to do for it. Everything it does not name is outside of it. `purpose` is the named
+ * task; `expiresAt` in milliseconds since the epoch.
+ */
+export interface Mandate {
+  /** Actions and groups of actions. */
+  readonly actions: readonly string[]
+  /** Resources, and what holds resources: a project, a tool server. */
+  readonly resources: readonly { readonly type: string; readonly id: string }[]
+  readonly purpose?: string
+  readonly expiresAt: number
+}
+
+/**
  * Who is calling, as it was verified at the edge.
  * `chain` goes from the subject (on whose behalf) to the actor that made this request; it is never empty.
  */
 export interface Caller {
   readonly chain: readonly [PrincipalRef, ...PrincipalRef[]]
   readonly delegation: DelegationId | undefined
+  /** What the delegation is narrowed to, by the subject's word. */
+  readonly mandate?: Mandate
   readonly authentication: Authentication
   /** What the credential allows at most; `undefined` means that it does not narrow. */
   readonly scope: ReadonlySet<string> | undefined

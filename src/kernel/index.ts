@@ -5,6 +5,7 @@ export {
   actorOf,
   type Caller,
   type Context,
+  type Mandate,
   type PrincipalKind,
   type PrincipalRef,
 } from './context.ts'

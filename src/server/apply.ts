@@ -1,5 +1,11 @@
-import { z } from 'zod'
-import type { Access, PolicyFile } from '../access/index.ts'
+import {
+  type Access,
+  type DeclaredPolicy,
+  type PolicyFile,
+  policyFileOf,
+  policySections,
+  storedPolicyFiles,
+} from '../access/index.ts'
 import { type Catalog, catalogSections } from '../gateway/index.ts'
 import type { Applied, NamedText } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
@@ -9,8 +15,7 @@ import type { TenantStore } from '../store/index.ts'
 const sections = {
   ...identitySections,
   ...catalogSections,
-  /** Files beside the manifest; together, over all manifests of one application, the tenant's own policies. */
-  policies: z.array(z.string().min(1).max(1024)).max(1000),
+  ...policySections,
 }
 
 export interface ApplyDeps {
@@ -32,7 +37,8 @@ export async function applyManifests(
 ): Promise<Applied> {
   const parsed = manifests.map(({ name, text }) => parseSections(text, name, sections))
   const named = parsed.flatMap(({ sections: { policies } }) => policies ?? [])
-  const policies = [...new Set(named)].map((name) => fileNamed(name, files))
+  const byFile = new Map(named.map((declared) => [declared.file, declared]))
+  const policies = [...byFile.values()].map((declared) => fileNamed(declared, files))
   const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
   if (policyChanges.some(({ effect }) => effect !== 'unchanged')) deps.access.checkPolicies(policies)
 
@@ -47,29 +53,33 @@ export async function storedPolicies(store: TenantStore): Promise<readonly Polic
   const row = await store.read((q) =>
     q.selectFrom('policy_sets').select('source').where('layer', '=', 'tenant').executeTakeFirst(),
   )
-  return row === undefined ? [] : filesSchema.parse(JSON.parse(row.source))
+  return row === undefined ? [] : storedPolicyFiles.parse(JSON.parse(row.source))
 }
 
-const filesSchema = z.array(z.object({ name: z.string(), text: z.string() }))
-
-function fileNamed(name: string, files: readonly NamedText[]): PolicyFile {
-  const found = files.find((file) => file.name === name)
-  if (found === undefined) throw manifestError([`\`policies\`: the text of \`${name}\` was not sent along`])
-  return { name, text: found.text }
+function fileNamed(declared: DeclaredPolicy, files: readonly NamedText[]): PolicyFile {
+  const found = files.find((file) => file.name === declared.file)
+  if (found === undefined) throw manifestError([`\`policies\`: the text of \`${declared.file}\` was not sent along`])
+  return policyFileOf(declared, found.text)
 }
 
 async function policyEffects(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<Applied> {
-  const before = new Map((await storedPolicies(deps.store)).map(({ name, text }) => [name, text]))
+  const before = new Map((await storedPolicies(deps.store)).map((file) => [file.name, file]))
   const removed = [...before.keys()].filter((name) => !policies.some((policy) => policy.name === name))
   return [
-    ...policies.map(({ name, text }) => {
-      const known = before.get(name)
+    ...policies.map((file) => {
+      const known = before.get(file.name)
+      const fields = known === undefined ? ['text'] : changedFields(known, file)
       const effect =
-        known === undefined ? ('created' as const) : known === text ? ('unchanged' as const) : ('updated' as const)
-      return { kind: 'Policies', id: name, effect, fields: effect === 'unchanged' ? [] : ['text'] }
+        known === undefined ? ('created' as const) : fields.length === 0 ? ('unchanged' as const) : ('updated' as const)
+      return { kind: 'Policies', id: file.name, effect, fields }
     }),
     ...removed.map((name) => ({ kind: 'Policies', id: name, effect: 'updated' as const, fields: ['removed'] })),
   ]
+}
+
+function changedFields(before: PolicyFile, after: PolicyFile): readonly string[] {
+  const place = ({ layer, as }: PolicyFile): string => JSON.stringify([layer, as])
+  return [...(before.text === after.text ? [] : ['text']), ...(place(before) === place(after) ? [] : ['layer'])]
 }
 
 async function putPolicies(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<void> {

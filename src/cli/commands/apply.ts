@@ -40,6 +40,8 @@ export function applyCommand(): Command {
     })
 }
 
+const policySchema = z.union([z.string(), z.object({ file: z.string() }).transform(({ file }) => file)])
+
 /** The `policies` of a manifest name files beside it; their text travels with the manifest. */
 function policyFilesOf(manifest: string, text: string): { name: string; text: string }[] {
   let value: unknown
@@ -48,7 +50,7 @@ function policyFilesOf(manifest: string, text: string): { name: string; text: st
   } catch {
     return [] // the server says what is wrong with the file, with its line
   }
-  const named = z.object({ policies: z.array(z.string()).optional() }).safeParse(value)
+  const named = z.object({ policies: z.array(policySchema).optional() }).safeParse(value)
   return (named.success ? (named.data.policies ?? []) : []).map((policy) => {
     const path = join(dirname(manifest), policy)
     if (relative(dirname(manifest), path).startsWith('..')) {

@@ -1,0 +1,111 @@
+import type { Entities, Uid } from '../cedar/index.ts'
+import type { Context, Json, PrincipalRef } from '../kernel/index.ts'
+import { callFactsFor } from './call-facts.ts'
+import type { EntityIndex } from './entity-index.ts'
+import { factsOf } from './facts.ts'
+import { couldBeAllowed, judge, type Verdict } from './judge.ts'
+import { layerText } from './layers.ts'
+import { outsideOfMandate } from './mandate.ts'
+import type { PolicySet } from './policy-set.ts'
+import type { Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
+
+/**
+ * The decision: the layers speak to every principal of the chain, and the mandate to all of them. INVARIANT: each step
+ * can only refuse. What comes to a decision beside the layers (limits, approvals) comes here, after them, in the same
+ * way: it looks at a request that they allow, and adds reasons to refuse it.
+ */
+export function decideForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): Decision {
+  const { context, entities, resource, action } = prepare(ctx, question, index)
+  const granted: Reason[] = []
+  const refused: Reason[] = []
+  const errors: PolicyFault[] = []
+  let isAllowed = true
+  for (const link of ctx.caller.chain) {
+    const principal = entityOf(link)
+    const verdict = judge({ principal, action, resource, context }, entities, set)
+    if (!verdict.isAllowed) isAllowed = false
+    for (const policy of verdict.grants) granted.push(reasonOf(set, policy, principal))
+    for (const reason of refusalsOf(verdict, principal, set)) refused.push(reason)
+    for (const { policy, message } of verdict.errors) errors.push({ policy, principal, message })
+  }
+  const outside = outsideOfMandate(ctx, action, resource, entities)
+  if (outside !== undefined)
+    refused.push({ policy: 'mandate', principal: entityOf(ctx.caller.chain[0]), title: outside })
+  if (isAllowed && outside === undefined) {
+    return { decision: 'allow', reasons: granted, errors, revision: set.revision, facts: context }
+  }
+  const denied = { decision: 'deny', reasons: refused, errors, revision: set.revision, facts: context } as const
+  const remedy = remedyFor(set, refused, errors)
+  return remedy === undefined ? denied : { ...denied, remedy }
+}
+
+export function couldAllowForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): boolean {
+  // Without `arguments` and `origin` in the context, exactly the policies that need them fail to evaluate.
+  const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, index)
+  if (outsideOfMandate(ctx, action, resource, entities) !== undefined) return false
+  return ctx.caller.chain.every((link) =>
+    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, set),
+  )
+}
+
+/** A question as the policy engine takes it. */
+export interface Prepared {
+  readonly context: { readonly [name: string]: Json }
+  readonly entities: Entities
+  readonly resource: Uid
+  readonly action: Uid
+}
+
+export function prepare(ctx: Context, question: Question, index: EntityIndex): Prepared {
+  const action = { type: 'Action', id: question.action }
+  const facts = factsOf(ctx, question)
+  if (question.call === undefined || question.call === 'unknown') {
+    return { context: facts, entities: index.with(question.entities), resource: question.resource, action }
+  }
+  const call = callFactsFor(question.call)
+  return {
+    context: { ...facts, ...call.facts },
+    entities: index.with([...(question.entities ?? []), call.entity]),
+    resource: question.resource,
+    action,
+  }
+}
+
+export function entityOf(link: PrincipalRef): EntityRef {
+  return { type: link.kind, id: link.id }
+}
+
+function refusalsOf({ forbids, ceilings }: Verdict, principal: EntityRef, set: PolicySet): readonly Reason[] {
+  if (forbids.length === 0 && ceilings.length === 0) return []
+  return [
+    ...forbids.map((policy) => reasonOf(set, policy, principal)),
+    ...ceilings.map(({ name, layer }) => ({
+      policy: name,
+      principal,
+      title: `${layerText(layer)} does not let this be granted`,
+    })),
+  ]
+}
+
+function reasonOf({ engine }: PolicySet, policy: string, principal: EntityRef): Reason {
+  const annotations = engine.policy(policy)?.annotations
+  return {
+    policy,
+    principal,
+    ...(annotations?.title === undefined ? {} : { title: annotations.title }),
+    ...(annotations?.why === undefined ? {} : { why: annotations.why }),
+  }
+}
+
+function remedyFor(
+  { engine }: PolicySet,
+  refused: readonly Reason[],
+  errors: readonly PolicyFault[],
+): string | undefined {
+  for (const { policy } of refused) {
+    const remedy = engine.policy(policy)?.annotations.remedy
+    if (remedy !== undefined) return remedy
+  }
+  if (refused.length === 0 && errors.length === 0) return 'ask an administrator for access'
+  return undefined
+}
