@@ -177,6 +177,23 @@ describe('what a server asks of its client', () => {
     assert.equal(record?.erased === false && record.body.action, 'elicitation:request')
   })
 
+  test('ends the stream when it is too much', async (t) => {
+    const asks = Array.from({ length: 150 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'roots/list' }))
+    const { gateway, ask } = await rig(
+      t,
+      ({ message }, response) => {
+        if (message.method === 'tools/call') return stream(response, ...asks, DONE)
+        response.writeHead(202).end()
+      },
+      NOTHING_ASKED,
+    )
+    assert.match((await ask(CALL)).text, /asks too much/)
+    const asked = (await gateway.records('decision')).filter(
+      (one) => !one.erased && one.body.action === 'roots:request',
+    )
+    assert.equal(asked.length, 100)
+  })
+
   test('inside of a result is taken out with the result, unless it is permitted', async (t) => {
     const inputRequests = {
       password: { method: 'elicitation/create', params: { message: 'Your password?' } },

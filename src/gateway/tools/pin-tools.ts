@@ -1,4 +1,4 @@
-import { type Context, digestJson, type Json } from '../../kernel/index.ts'
+import { type Context, canonicalJson, digestJson, type Json } from '../../kernel/index.ts'
 import type { ToolEntry, Upstream } from '../catalog/index.ts'
 import type { GatewayPorts } from '../ports.ts'
 import { isObject, type JsonObject } from './json-rpc.ts'
@@ -7,11 +7,17 @@ import { isObject, type JsonObject } from './json-rpc.ts'
 export function pinOf(definition: Json): { readonly name: string; readonly digest: string } | undefined {
   if (!isObject(definition) || typeof definition.name !== 'string' || !isToolName(definition.name)) return undefined
   try {
+    if (canonicalJson(definition).length > MAX_DEFINITION) return undefined
     return { name: definition.name, digest: digestJson(definition) }
   } catch {
     return undefined
   }
 }
+
+// Characters. Nobody reads a longer one before accepting it.
+const MAX_DEFINITION = 100_000
+/** Tools of one server; names beyond that are not even kept in quarantine. */
+const MAX_TOOLS = 2000
 
 /**
  * Compares what a server says of its tools with what is known, and keeps it: a definition that is new or not the
@@ -28,10 +34,12 @@ export async function pinTools(
 ): Promise<void> {
   const now = ctx.clock.now()
   const changed = new Map<string, ToolEntry>()
+  const room = MAX_TOOLS - ports.catalog.tools(upstream.id).length
   for (const definition of definitions) {
     const pin = pinOf(definition)
     if (pin === undefined) continue
     const known = changed.get(pin.name) ?? ports.catalog.tool(upstream.id, pin.name)
+    if (known === undefined && changed.size >= room) continue
     const entry = entryFor(upstream, pin, definition, known, acceptNew && !changed.has(pin.name), now)
     if (entry !== undefined) changed.set(pin.name, entry)
   }

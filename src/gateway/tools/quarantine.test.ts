@@ -230,3 +230,19 @@ test('a server whose listing never ends is refused', async (t) => {
   const answer = await gateway.ask('lab', await gateway.token('helper'), call('read'))
   assert.deepEqual([answer.status, answer.messages[0]?.error?.code], [502, -32603])
 })
+
+test('a server does not fill the catalogue', async (t) => {
+  const many = Array.from({ length: 2500 }, (_, index) => tool(`t${index}`))
+  const upstream = await startHostile(t, (request, response) =>
+    reply(request, response, { tools: [...many, tool('huge', 'x'.repeat(200_000))] }),
+  )
+  const gateway = await startTestGateway(
+    t,
+    `upstreams: { lab: { kind: mcp, url: '${upstream.url}', acceptFirst: true } }`,
+  )
+  const { messages } = await gateway.ask('lab', await gateway.token('helper'), LIST)
+  const listed = messages[0]?.result?.tools
+  assert.ok(Array.isArray(listed))
+  assert.equal(listed.length, 2000)
+  assert.equal(gateway.catalog.tools('lab').length, 2000)
+})

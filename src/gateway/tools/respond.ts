@@ -19,7 +19,7 @@ export type McpExchange = Exchange<McpTarget, McpKept>
  */
 export async function respondMcp(exchange: McpExchange, answer: UpstreamAnswer, sink: Sink): Promise<Outcome> {
   checkStatus(exchange, answer)
-  const notes: Notes = { denied: 0, failed: answer.status >= 400, detail: {} }
+  const notes: Notes = { asked: 0, denied: 0, failed: answer.status >= 400, detail: {} }
   const headers = headersFor(exchange, answer)
   const isStream = /^text\/event-stream\b/i.test(headerText(answer, 'content-type'))
   if (isStream && answer.status < 300) await handOnStream(exchange, answer, sink, headers, notes)
@@ -31,7 +31,8 @@ export async function respondMcp(exchange: McpExchange, answer: UpstreamAnswer, 
 
 /** What is noticed on the way, for the outcome. */
 interface Notes {
-  /** Requests of the server that were not let through. */
+  /** Requests of the server, and how many of them were not let through. */
+  asked: number
   denied: number
   /** Whether the answer itself was replaced by a denial. */
   replaced?: boolean
@@ -40,6 +41,8 @@ interface Notes {
 }
 
 const MAX_BODY = 32 * 1024 * 1024
+// In one answer or stream.
+const MAX_ASKED = 100
 
 function checkStatus({ kept, request }: McpExchange, answer: UpstreamAnswer): void {
   const { status } = answer
@@ -194,6 +197,9 @@ async function inspectMessage(
       }
       return message
     case 'request':
+      // Each of them is a record; a server does not get to fill the log.
+      if (notes.asked++ >= MAX_ASKED)
+        throw new GatewayError('upstream_broken', 'the upstream asks too much of its client')
       observe(exchange, message.params)
       if (await admitServerRequest(exchange, message)) return message
       notes.denied++

@@ -77,11 +77,16 @@ function tellDenied(exchange: Exchange<McpTarget, McpKept>, { id, method }: { id
       upstream: kept.upstream,
       method: 'POST',
       path: '',
-      headers: { ...kept.headers, 'content-type': 'application/json' },
+      headers: { ...withoutMirrors(kept.headers), 'content-type': 'application/json' },
       body: writeMessage({ kind: 'error', id, error }),
     })
     .then((answer) => answer.discard())
     .catch((cause: unknown) =>
       ports.report({ what: 'a server could not be told of a denial', txn: ctx.txn, error: cause }),
     )
+}
+
+/** Headers that repeat what the client's own request said. */
+function withoutMirrors(headers: McpKept['headers']): McpKept['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^mcp-(?:method|name|param-.*)$/.test(name)))
 }

@@ -63,7 +63,10 @@ export function upstreamHeaders(
     traceparent: `00-${ctx.trace}-${randomBytes(8).toString('hex')}-01`,
   }
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value === 'string' && (PASSED.has(name) || name.startsWith('mcp-param-'))) passed[name] = value
+    if (typeof value !== 'string' || !(PASSED.has(name) || name.startsWith('mcp-param-'))) continue
+    // MCP 2026-07-28, value encoding: anything else is base64.
+    if (!/^[\t\x20-\x7e]*$/.test(value)) throw new GatewayError('headers_invalid', `the header ${name} is not ASCII`)
+    passed[name] = value
   }
   if (session !== undefined) passed['mcp-session-id'] = session
   if (lastEventId !== undefined) passed['last-event-id'] = lastEventId

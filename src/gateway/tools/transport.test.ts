@@ -148,6 +148,7 @@ describe('headers that say something else than the body', () => {
     ['another argument', call, { ...good, 'mcp-param-to': 'eve' }],
     ['no argument', call, without('mcp-param-to')],
     ['another number', call, { ...good, 'mcp-param-amount': '43' }],
+    ['an argument that is not ASCII', call, { ...good, 'mcp-param-other': 'b\u00fc' }],
     ['a method, to a server with sessions', PING, { 'mcp-method': 'tools/call' }],
     [
       'a name, to a server with sessions',
