@@ -3,12 +3,18 @@ import type { Extension, IpAddress } from './extension.ts'
 import type { Long } from './value.ts'
 import { fieldsOf, uidText, type Value } from './value.ts'
 
-/** An expression as Cedar writes it; for people, so brackets stand wherever they could matter. */
+/**
+ * An expression as Cedar writes it; brackets stand wherever they could matter. Expressions with the same text mean the
+ * same.
+ */
 export function expressionText(expression: Expression): string {
   const inner = (operand: Expression): string => {
     const text = expressionText(operand)
     return INFIX.has(operand.kind) ? `(${text})` : text
   }
+  // `(!a).b` is not `!a.b`.
+  const receiver = (operand: Expression): string =>
+    isPrefixed(operand) ? `(${expressionText(operand)})` : inner(operand)
   switch (expression.kind) {
     case 'literal':
       return valueText(expression.value)
@@ -36,7 +42,7 @@ export function expressionText(expression: Expression): string {
       return `${inner(expression.of)} is ${expression.type}${within}`
     }
     case 'attribute':
-      return `${inner(expression.of)}${attributeText(expression.name)}`
+      return `${receiver(expression.of)}${attributeText(expression.name)}`
     case 'has':
       return `${inner(expression.of)} has ${expression.path.map(nameText).join('.')}`
     case 'like': {
@@ -45,13 +51,13 @@ export function expressionText(expression: Expression): string {
     }
     case 'getTag':
     case 'hasTag':
-      return `${inner(expression.of)}.${expression.kind}(${expressionText(expression.tag)})`
+      return `${receiver(expression.of)}.${expression.kind}(${expressionText(expression.tag)})`
     case 'set':
       return `[${expression.elements.map(expressionText).join(', ')}]`
     case 'record':
       return `{${expression.fields.map(([name, field]) => `${nameText(name)}: ${expressionText(field)}`).join(', ')}}`
     case 'call':
-      return callText(expression.name, expression.parameters, inner)
+      return callText(expression.name, expression.parameters, receiver)
   }
 }
 
@@ -68,10 +74,15 @@ const INFIX: ReadonlySet<Expression['kind']> = new Set([
 ])
 const FUNCTIONS: ReadonlySet<string> = new Set(['ip', 'decimal', 'datetime', 'duration'])
 
-function callText(name: string, parameters: readonly Expression[], inner: (operand: Expression) => string): string {
+function isPrefixed(expression: Expression): boolean {
+  if (expression.kind === 'literal') return !['string', 'boolean', 'object'].includes(typeof expression.value)
+  return expression.kind === 'not' || expression.kind === 'negate'
+}
+
+function callText(name: string, parameters: readonly Expression[], textOf: (operand: Expression) => string): string {
   const [receiver, ...more] = parameters
   if (receiver === undefined || FUNCTIONS.has(name)) return `${name}(${parameters.map(expressionText).join(', ')})`
-  return `${inner(receiver)}.${name}(${more.map(expressionText).join(', ')})`
+  return `${textOf(receiver)}.${name}(${more.map(expressionText).join(', ')})`
 }
 
 const IDENTIFIER = /^[_a-zA-Z][_a-zA-Z0-9]*$/

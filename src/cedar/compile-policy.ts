@@ -1,3 +1,4 @@
+import { expressionText } from './cedar-text.ts'
 import { compileTest } from './compile-expression.ts'
 import type { Condition, Constraint } from './expression.ts'
 import { type Frame, isIn, type Test } from './frame.ts'
@@ -27,15 +28,22 @@ interface PolicyPart {
   readonly provenBy: string | undefined
 }
 
-export function compilePolicy(policy: Policy, order: number): CompiledPolicy {
+/** Tests by what they test: policies made by a program have most of them in common, and then they lie closer together. */
+export type SharedTests = Map<string, Test>
+
+export function compilePolicy(policy: Policy, order: number, shared: SharedTests): CompiledPolicy {
   const keys = indexKeysOf(policy)
   const { principal, action, resource } = policy.scope
   const parts = [
     ...policy.bounds.map(({ of, constraint }) => scopePart(of, constraint, (frame) => frame[of].ref, keys)),
     scopePart('principal', principal, (frame) => frame.principal.ref, keys),
-    scopePart('action', action, (frame) => frame.action.ref, keys),
+    sharedPart(
+      scopePart('action', action, (frame) => frame.action.ref, keys),
+      `action ${constraintText(action)}`,
+      shared,
+    ),
     scopePart('resource', resource, (frame) => frame.resource.ref, keys),
-    ...policy.conditions.map(conditionPart),
+    ...policy.conditions.map((condition) => conditionPart(condition, shared)),
   ].filter((part) => part !== undefined)
   return {
     policy,
@@ -54,9 +62,34 @@ export function testAfter({ parts, isSatisfied }: CompiledPolicy, asked: readonl
   return open.length === parts.length ? isSatisfied : all(open)
 }
 
-function conditionPart({ kind, body }: Condition): PolicyPart {
-  const test = compileTest(body)
-  return { test: kind === 'when' ? test : (frame) => !test(frame), provenBy: undefined }
+function conditionPart({ kind, body }: Condition, shared: SharedTests): PolicyPart {
+  const text = `${kind} ${expressionText(body)}`
+  const known = shared.get(text)
+  if (known !== undefined) return { test: known, provenBy: undefined }
+  const holds = compileTest(body)
+  const test: Test = kind === 'when' ? holds : (frame) => !holds(frame)
+  shared.set(text, test)
+  return { test, provenBy: undefined }
+}
+
+function sharedPart(part: PolicyPart | undefined, text: string, shared: SharedTests): PolicyPart | undefined {
+  if (part === undefined) return undefined
+  const test = shared.get(text) ?? part.test
+  shared.set(text, test)
+  return { ...part, test }
+}
+
+function constraintText(constraint: Constraint): string {
+  switch (constraint.kind) {
+    case 'any':
+      return 'any'
+    case 'equal':
+      return `== ${constraint.uid.key}`
+    case 'in':
+      return `in ${constraint.uids.map(({ key }) => key).join()}`
+    case 'is':
+      return `is ${constraint.type} in ${constraint.within?.key ?? ''}`
+  }
 }
 
 function scopePart(

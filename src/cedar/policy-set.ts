@@ -1,4 +1,4 @@
-import { type CompiledPolicy, compilePolicy } from './compile-policy.ts'
+import { type CompiledPolicy, compilePolicy, type SharedTests } from './compile-policy.ts'
 import { CedarError } from './errors.ts'
 import { parsePolicies } from './parse-policies.ts'
 import { PersistentMap } from './persistent-map.ts'
@@ -53,6 +53,7 @@ class Draft {
   /** By id: what is there now; `undefined` where a policy is gone. */
   readonly #policies = new Map<string, CompiledPolicy | undefined>()
   readonly #templates = new Map<string, Template | undefined>()
+  readonly #shared: SharedTests = new Map()
   #nextNumber: number
   #nextOrder: number
 
@@ -107,7 +108,7 @@ class Draft {
     const existing = this.#policy(policy.id)
     if (how === 'replace' && existing === undefined) throw unknown(policy.id)
     if (how === 'add') this.#checkNew(policy.id)
-    this.#policies.set(policy.id, compilePolicy(policy, existing?.order ?? this.#nextOrder++))
+    this.#policies.set(policy.id, compilePolicy(policy, existing?.order ?? this.#nextOrder++, this.#shared))
   }
 
   #removeTemplate(id: string): void {
