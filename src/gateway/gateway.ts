@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Directory } from '../identity/index.ts'
 import type { Context, PrincipalId } from '../kernel/index.ts'
+import { deferOutcomes } from './deferred-outcomes.ts'
 import { GatewayError } from './errors.ts'
 import { Flights } from './flight.ts'
 import { openUpstreamClient } from './forwarding/upstream-client.ts'
@@ -46,7 +47,8 @@ export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward'>
 export function createGateway(options: GatewayOptions): Gateway {
   const { directory, catalog, clock, report } = options
   const client = openUpstreamClient(catalog)
-  const ports: GatewayPorts = { ...options, origin: createOriginMemory(clock), forward: client.send }
+  const log = deferOutcomes(options.log)
+  const ports: GatewayPorts = { ...options, log, origin: createOriginMemory(clock), forward: client.send }
   const flights = new Flights()
   const listings = new ToolListings()
   const listTools: ListTools = (ctx, server) => listings.refresh(ctx, server, ports)
@@ -90,6 +92,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     async close() {
       stopWatching()
       flights.cutAll()
+      // Whoever was cut has said so by then.
+      await new Promise((resolve) => setImmediate(resolve))
+      log.flush()
       await client.close()
     },
   }

@@ -47,7 +47,9 @@ function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length))
     })
     request.on('error', (cause) => reject(gone(cause)))
-    request.on('close', () => reject(gone(undefined)))
+    request.on('close', () => {
+      if (!request.complete) reject(gone(undefined))
+    })
   })
 }
 
