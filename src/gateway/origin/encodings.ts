@@ -58,11 +58,14 @@ function unfoldYaml(text: string): string {
 
 function unspellAddresses(text: string): string {
   if (!/at|dot/i.test(text)) return text
-  return text
-    .replace(/\s*[[({<]\s*(?:at|@)\s*[\])}>]\s*/gi, '@')
-    .replace(/\s*[[({<]\s*(?:dot|\.)\s*[\])}>]\s*/gi, '.')
+  // One space for each run of them: patterns that begin with such a run would look at it from each of its characters.
+  const spaced = text.replace(/\s+/g, ' ')
+  const spelled = spaced
+    .replace(/ ?[[({<] ?(?:at|@) ?[\])}>] ?/gi, '@')
+    .replace(/ ?[[({<] ?(?:dot|\.) ?[\])}>] ?/gi, '.')
     .replace(/(\w) (?:at|AT) (\w[\w-]*(?:(?: (?:dot|DOT) |\.)[\w-]+)+)/g, '$1@$2')
     .replace(/(\w) (?:dot|DOT) (?=\w)/g, '$1.')
+  return spelled === spaced ? text : spelled
 }
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }

@@ -39,7 +39,7 @@ function textOrigins(value: string, conversation: Conversation): readonly ValueO
 function statedOrigins(value: string, conversation: Conversation): readonly ValueOrigin[] {
   // What is not plain may be read differently upstream than here: only the very same writing vouches for it.
   if (!isPlain(value)) return [conversation.sightOfText(value) ?? unknown(conversation)]
-  const text = unwrapMailto(cleanText(value))
+  const text = unwrapMailto(cleanText(value)).replace(/\s+/g, ' ')
   const addresses = addressesOfList(text)
   if (addresses !== undefined) return addresses.map((address) => addressOrigin(address, conversation))
   const whole = conversation.sightOfText(text)
@@ -49,7 +49,7 @@ function statedOrigins(value: string, conversation: Conversation): readonly Valu
     const inside = decoded !== text && isPlain(decoded) ? addressesOfList(cleanText(decoded)) : undefined
     if (inside !== undefined) return inside.map((address) => addressOrigin(address, conversation))
   }
-  const items = text.split(/\s*[,;]\s*/).filter((item) => item !== '')
+  const items = text.split(/ ?[,;] ?/).filter((item) => item !== '')
   if (items.length < 2 || items.length > MAX_ITEMS) return [unknown(conversation)]
   return items.map((item) => conversation.sightOfText(item) ?? unknown(conversation))
 }
@@ -120,7 +120,7 @@ function addressesOfList(text: string): readonly Address[] | undefined {
 const MARK = '\ue000'
 // Nothing; addresses side by side, perhaps quoted; names before addresses in angle brackets; an address before a comment.
 const LIST_ITEM =
-  /^(?:|["'([<]*\ue000["')\]>.]*|[\ue000\s|/&]+|(?:[^<>@:=%\\()\ue000]*<\s*\ue000\s*>\s*)+|\ue000\s*\([^()@\ue000]*\))$/u
+  /^(?:|["'([<]*\ue000["')\]>.]*|[\ue000\s|/&]+|(?:[^<>@:=%\\()\ue000]*<\s*\ue000\s*>)+|\ue000\s*\([^()@\ue000]*\))$/u
 const MAX_ITEMS = 100
 
 /** A value that was never seen. Where a part of the conversation is missing, that part may have been the origin. */
