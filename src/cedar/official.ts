@@ -2,14 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs'
 import { CedarError } from './errors.ts'
 
-export type {
-  CedarValueJson,
-  Clause,
-  DetailedError,
-  EntityUidJson,
-  Expr,
-  PolicyJson,
-} from '@cedar-policy/cedar-wasm/nodejs'
+export type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 
 /** The JSON form of a schema, by namespace. */
 export type SchemaJson = Readonly<

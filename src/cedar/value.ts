@@ -1,12 +1,11 @@
 import type { Bag } from './bag.ts'
-import type { Datetime, Decimal, Duration, Extension, IpAddress } from './extension.ts'
+import type { Extension } from './extension.ts'
 
 /** A 64-bit integer. INVARIANT: a `number` where it is safe (|n| < 2^53), else a `bigint`; so `===` compares values. */
 export type Long = number | bigint
 
 /** A Cedar value. */
 export type Value = boolean | Long | string | EntityRef | SetValue | RecordValue | Extension
-export type { Datetime, Decimal, Duration, Extension, IpAddress }
 
 /** The name of an entity, whether or not it exists in a store. */
 export class EntityRef {
