@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { accessToken, mcpClient, modernMcpClient, textOf } from './clients.ts'
+import { accessToken, claimsOf, mcpClient, modernMcpClient, textOf } from './clients.ts'
 import { startEverything } from './everything.ts'
 import { type House, openHouse, succeed } from './house.ts'
 
@@ -81,6 +81,19 @@ test('resources and prompts come through', async () => {
 test('a client of the new revision meets a server of the old one as it would without a gateway', async () => {
   const url = house.credentials.gateway.mcp.everything ?? ''
   await assert.rejects(modernMcpClient(url, token))
+})
+
+test('when the server is gone, clients are told so, and it is recorded', async () => {
+  const client = await mcpClient(house.credentials, 'everything', token)
+  await everything.close()
+  const failure = await client
+    .callTool({ name: 'echo', arguments: { message: 'hello' } })
+    .catch((error: unknown) => error)
+  assert.ok(failure instanceof Error)
+  const records = await house.records(String(claimsOf(token).txn))
+  const call = records.findLast(({ kind, body }) => kind === 'decision' && body.action === 'tool:call')
+  const outcome = records.find(({ body }) => body.of === call?.index)
+  assert.deepEqual([outcome?.body.status, outcome?.body.httpStatus], ['upstream_failed', 502])
 })
 
 async function quarantined(): Promise<readonly { server: string; name: string; digest: string }[]> {

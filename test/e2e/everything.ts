@@ -16,6 +16,7 @@ export async function startEverything(): Promise<{ readonly url: string; close()
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     async close() {
+      if (child.signalCode !== null) return
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
       await gone

@@ -88,6 +88,10 @@ test('killed under load, it has every record that it had acknowledged, and the l
     const { credentials } = first
     const openai = openaiClient(credentials, credentials.principals['chat-app']?.gateway_key ?? '')
     const acknowledged: { readonly txn: string; readonly record: number }[] = []
+    // this one is under way when the end comes
+    const unfinished = await openai.chat.completions
+      .create({ ...ASK, model: 'demo-slow', stream: true, messages: [{ role: 'user', content: 'count to 1000' }] })
+      .withResponse()
     let running = true
     const load = Array.from({ length: 16 }, async () => {
       while (running) {
@@ -110,6 +114,14 @@ test('killed under load, it has every record that it had acknowledged, and the l
       const decisions = await allDecisions(second)
       const lost = acknowledged.filter(({ txn, record }) => decisions.get(record) !== txn)
       assert.deepEqual(lost, [])
+      const open = await succeed(
+        second,
+        'log',
+        'show',
+        unfinished.response.headers.get('sallyport-record') ?? '',
+        '--json',
+      )
+      assert.equal((JSON.parse(open) as { outcome?: { status: string } }[])[0]?.outcome?.status, 'unknown')
     } finally {
       await second.stop()
     }
