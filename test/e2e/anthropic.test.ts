@@ -43,6 +43,14 @@ test('an answer comes back as the upstream gave it, whole and streamed', async (
   assert.equal(streamed.usage.output_tokens, whole.usage.output_tokens)
 })
 
+test('tokens can be counted, for a model that the caller may use', async () => {
+  const messages = [{ role: 'user' as const, content: 'Say: good morning' }]
+  assert.equal((await anthropic.messages.countTokens({ model: 'demo-claude', messages })).input_tokens, 3)
+  const { token: other } = await accessToken(house.credentials, 'outsider')
+  const outsider = anthropicClient(house.credentials, other)
+  await assert.rejects(outsider.messages.countTokens({ model: 'demo-claude', messages }), { status: 404 })
+})
+
 test('older clients, which send x-api-key, are served too, and the key stays here', async () => {
   const defaultHeaders = { 'x-api-key': token, authorization: null }
   const older = new Anthropic({

@@ -41,6 +41,15 @@ export async function messages(exchange: Exchange): Promise<void> {
   answerJson(exchange, 200, wholeOf(message, message.content, message.stop, message.usage))
 }
 
+/** `POST /v1/messages/count_tokens` */
+export async function countTokens(exchange: Exchange): Promise<void> {
+  const parsed = CountRequest.safeParse(exchange.body)
+  if (!parsed.success) return refuse(exchange, 400, 'invalid_request_error', z.prettifyError(parsed.error))
+  const { model } = parsed.data
+  if (quirkOf(model) === undefined) return refuse(exchange, 404, 'not_found_error', `model: ${model}`)
+  answerJson(exchange, 200, { input_tokens: promptTokens(toConversation(parsed.data)) })
+}
+
 export function refuse(exchange: Exchange, status: number, type: string, message: string): void {
   const headers: Record<string, string> = status === 429 ? { 'retry-after': '1' } : {}
   answerJson(exchange, status, { type: 'error', error: { type, message }, request_id: `req_${exchange.id}` }, headers)
@@ -59,19 +68,21 @@ const ToolResult = z.looseObject({
   content: z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))]).optional(),
 })
 const Block = z.union([Text, ToolUse, ToolResult, z.looseObject({ type: z.string() })])
-const MessagesRequest = z.looseObject({
+const CountRequest = z.looseObject({
   model: z.string(),
-  max_tokens: z.int().positive(),
   system: z.union([z.string(), z.array(Text)]).optional(),
   messages: z
     .array(z.looseObject({ role: z.enum(['user', 'assistant']), content: z.union([z.string(), z.array(Block)]) }))
     .min(1),
-  stream: z.boolean().optional(),
   tools: z.array(z.looseObject({ name: z.string() })).optional(),
   tool_choice: z.looseObject({ type: z.string() }).optional(),
 })
+const MessagesRequest = CountRequest.extend({
+  max_tokens: z.int().positive(),
+  stream: z.boolean().optional(),
+})
 
-type ParsedRequest = z.infer<typeof MessagesRequest>
+type ParsedRequest = z.infer<typeof CountRequest>
 
 function toConversation(request: ParsedRequest): Conversation {
   const { system } = request

@@ -198,6 +198,11 @@ describe('the stand-in model, asked by the Anthropic client', () => {
     assert.deepEqual([message.stop_reason, message.usage.input_tokens, message.usage.output_tokens], ['end_turn', 6, 2])
   })
 
+  test('counts tokens as it bills them', async () => {
+    const messages = [{ role: 'user' as const, content: 'Say: good morning' }]
+    assert.equal((await anthropic.messages.countTokens({ model: 'demo-claude', messages })).input_tokens, 3)
+  })
+
   test('stops at max_tokens', async () => {
     const messages = [{ role: 'user' as const, content: 'count to 50' }]
     const message = await anthropic.messages.create({ model: 'demo-claude', max_tokens: 3, messages })

@@ -71,6 +71,7 @@ const ROUTES: ReadonlyMap<
   ['POST /v1/embeddings', { family: 'openai', run: openai.embeddings }],
   ['GET /v1/models', { family: 'openai', run: openai.models }],
   ['POST /v1/messages', { family: 'anthropic', run: anthropic.messages }],
+  ['POST /v1/messages/count_tokens', { family: 'anthropic', run: anthropic.countTokens }],
 ])
 
 async function answer(
@@ -84,9 +85,10 @@ async function answer(
   const exchange: Exchange = { request, response, signal, id, body: undefined }
   const path = (request.url ?? '').split('?')[0] ?? ''
   const route = ROUTES.get(`${request.method} ${path}`)
-  const refuse = refusalOf(route?.family ?? 'openai', exchange)
+  const family = route?.family ?? (path.startsWith('/v1/messages') ? 'anthropic' : 'openai')
+  const refuse = refusalOf(family, exchange)
   try {
-    if (!holdsSecret(presentedKey(request, route?.family ?? 'openai'), apiKey)) {
+    if (!holdsSecret(presentedKey(request, family), apiKey)) {
       request.resume()
       return refuse('key')
     }
