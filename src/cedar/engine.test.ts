@@ -188,3 +188,22 @@ test('policies of a source apply only where the source says', () => {
   assert.deepEqual(decide('a', 'in').reasons, ['broken'])
   assert.deepEqual(decide('a', 'out').errors, [])
 })
+
+test('a template that has long been there can be linked and replaced, and is validated again', () => {
+  const schema = 'entity User; entity Photo {public: Bool}; action view appliesTo {principal: User, resource: Photo};'
+  const link = { templateId: 't', newId: 'l', values: { '?principal': alice } }
+  const engine = compile({ schema, policies: '@id("t") permit(principal == ?principal, action, resource);' })
+  const linked = engine.with({ links: [link] })
+  assert.deepEqual(linked.decide(request, none).reasons, ['l'])
+  const replaced = linked.with({ replace: '@id("t") forbid(principal == ?principal, action, resource);' })
+  assert.deepEqual(replaced.decide(request, none), { decision: 'deny', reasons: ['l'], errors: [] })
+  assert.throws(
+    () =>
+      engine
+        .with({ links: [{ ...link, values: { '?principal': photo } }] })
+        .with({ replace: '@id("t") permit(principal in ?principal, action, resource) when { resource.nope };' }),
+    {
+      code: 'policies_invalid',
+    },
+  )
+})

@@ -135,13 +135,13 @@ function* values<V>(map: Iterable<readonly [string, V]>): IterableIterator<V> {
 }
 
 /** Gives the warnings, throws the errors. */
-function check({ added, addedTemplates }: PolicyDifference, schema: Schema | undefined): readonly Problem[] {
+function check({ set, added, addedTemplates }: PolicyDifference, schema: Schema | undefined): readonly Problem[] {
   if (schema === undefined || added.length + addedTemplates.length === 0) return []
-  const problems = validatePolicies(
-    added.map(({ policy }) => policy),
-    addedTemplates,
-    schema,
-  )
+  const policies = added.map(({ policy }) => policy)
+  // A new link may be of a template that has long been there.
+  const linked = policies.map(({ link }) => (link === undefined ? undefined : set.templates.get(link.templateId)))
+  const templates = new Set([...addedTemplates, ...linked.filter((template) => template !== undefined)])
+  const problems = validatePolicies(policies, [...templates], schema)
   if (problems.some(({ severity }) => severity === 'error')) throw errorOf('policies_invalid', problems)
   return problems
 }

@@ -16,7 +16,7 @@ export interface PolicySet {
 export interface PolicyChange {
   /** Policies whose ids are new. */
   readonly add?: string | readonly PolicySource[]
-  /** Policies that take the place of those with the same ids. */
+  /** Policies that take the place of those with the same ids. What was made from a template is made anew. */
   readonly replace?: string | readonly PolicySource[]
   /** Ids of policies or of templates; the policies made from a template go with it. */
   readonly remove?: readonly string[]
@@ -74,9 +74,11 @@ class Draft {
     this.#nextNumber += count
     for (const template of templates) {
       const { id } = template.info
+      const links = how === 'replace' ? this.#linksOf(id) : []
       if (how === 'replace') this.remove(id)
       this.#checkNew(id)
       this.#templates.set(id, template)
+      for (const link of links) this.link(link)
     }
     for (const policy of policies) this.#putPolicy(policy, how)
   }
@@ -112,13 +114,16 @@ class Draft {
   }
 
   #removeTemplate(id: string): void {
+    for (const { newId } of this.#linksOf(id)) this.#policies.set(newId, undefined)
     this.#templates.set(id, undefined)
-    const all = [...this.#before.policies].map(([, policy]) => policy)
-    for (const { policy } of [...all, ...this.#policies.values()].filter((each) => each !== undefined)) {
-      if (policy.link?.templateId === id && this.#policy(policy.id) !== undefined) {
-        this.#policies.set(policy.id, undefined)
-      }
-    }
+  }
+
+  #linksOf(templateId: string): readonly TemplateLink[] {
+    const ids = new Set([...this.#policies.keys(), ...[...this.#before.policies].map(([id]) => id)])
+    return [...ids].flatMap((id) => {
+      const link = this.#policy(id)?.policy.link
+      return link?.templateId === templateId ? [link] : []
+    })
   }
 
   #checkNew(id: string): void {
