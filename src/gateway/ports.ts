@@ -33,7 +33,10 @@ export interface OriginMemory {
    * are the parts of one message.
    */
   observe(conversation: string, source: OriginSource, text: string | readonly string[]): void
-  /** Where each value of a call's arguments came from; what was never seen came from the model. */
+  /**
+   * Where each value of a call's arguments came from; what was never seen came from the model. Throws
+   * `arguments_invalid` for more values than can be looked into.
+   */
   originsOf(conversation: string, args: Json): ArgumentOrigins
 }
 

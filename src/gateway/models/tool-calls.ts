@@ -1,6 +1,7 @@
 import type { Context } from '../../kernel/index.ts'
 import { digestJson, type Json } from '../../kernel/index.ts'
 import { LOCAL_SERVER, localToolEntity, toolEntityId } from '../catalog/index.ts'
+import { GatewayError } from '../errors.ts'
 import { conversationOf, type GatewayPorts } from '../ports.ts'
 import type { Asked } from '../protocol.ts'
 import { parseStrictJson } from '../tools/json-text.ts'
@@ -32,10 +33,12 @@ export function questionOf(ctx: Context, call: ToolCall, ports: GatewayPorts): A
   if (args === undefined || name === '' || name !== call.name) {
     return { ...about, undecidable: 'let the model try again: what it wrote is not one readable JSON object' }
   }
-  return {
-    ...about,
-    call: ports.origin.originsOf(conversationOf(ctx), args),
-    argumentsDigest: digestJson(args),
+  try {
+    const call = ports.origin.originsOf(conversationOf(ctx), args)
+    return { ...about, call, argumentsDigest: digestJson(args) }
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    return { ...about, undecidable: error.publicMessage }
   }
 }
 

@@ -24,9 +24,11 @@ export function argumentOrigins(args: Json, conversation: Conversation): Argumen
     texts[pointer] = typeof value === 'string' ? value : JSON.stringify(value)
     // `{"bob@x.co": true}` is a set: the value says no more than the key.
     const values = keys.length > 0 && (value === null || typeof value === 'boolean') ? keys : [value, ...keys]
-    budget -= values.reduce<number>((sum, part) => sum + conversation.size + 10 * String(part).length, 0)
+    const cost = values.reduce<number>((sum, part) => sum + costOf(part, conversation), 0)
     // Arguments that take too long to look into are not looked into: that must not be a way to be trusted.
-    const origins = budget < 0 ? [UNSEARCHED] : values.flatMap((part) => valueOrigins(part, conversation))
+    const isSearched = cost <= budget
+    if (isSearched) budget -= cost
+    const origins = isSearched ? values.flatMap((part) => valueOrigins(part, conversation)) : [UNSEARCHED]
     const heaviest = WEIGHT.flatMap((kind) => origins.find((origin) => origin.kind === kind) ?? [])[0]
     if (heaviest === undefined) continue
     const kinds = SUSPECT.filter((kind) => origins.some((origin) => origin.kind === kind))
@@ -42,6 +44,11 @@ const WEIGHT = [...SUSPECT, 'trusted', 'system', 'user'] as const
 const UNSEARCHED: ValueOrigin = { kind: 'untrusted', server: undefined }
 /** Characters that may be looked through for one call. */
 const SEARCH_BUDGET = 400_000_000
+
+/** A text is read in several ways, and looked through for addresses; a number is looked for in each way to write it. */
+function costOf(part: string | number | boolean | null, conversation: Conversation): number {
+  return typeof part === 'number' ? 20 * conversation.size : conversation.size + 400 * String(part).length
+}
 
 function describe({ kind, server }: ValueOrigin): { readonly source: string; readonly trusted: boolean } {
   switch (kind) {

@@ -38,3 +38,23 @@ test('a spelled-out address is read whatever white space is around it', () => {
   assert.deepEqual(originOf('eve@evil.co', 'mail eve \n (at)\t evil  [ dot ]  co').untrusted, ['/to'])
   assert.deepEqual(originOf('eve@evil.co', 'mail eve  at  evil  dot  co').untrusted, ['/to'])
 })
+
+test('arguments of more values than can be looked into are refused at once', () => {
+  const refused = { code: 'arguments_invalid' }
+  const many = Array.from({ length: 300_000 }, (_, index) => index)
+  answersWithin(1_000, () => assert.throws(() => originOf(many), refused))
+  answersWithin(1_000, () => assert.throws(() => originOf([many.slice(0, 6_000), many.slice(0, 6_000)]), refused))
+  const named = { ['n'.repeat(100_000)]: many.slice(0, 1_000) }
+  answersWithin(1_000, () => assert.throws(() => originOf(named), refused))
+  answersWithin(2_000, () => originOf(many.slice(0, 9_000)))
+})
+
+test("a value that is too long to be looked into is nobody's word, and takes nothing from the others", () => {
+  const clock = fakeClock()
+  const memory = createOriginMemory(clock)
+  const conversation = `agent ${newTxn(clock.now())}`
+  memory.observe(conversation, { kind: 'user' }, 'mail bob@x.co')
+  const ask = () => memory.originsOf(conversation, { body: 'a@b.co, '.repeat(1_000_000), to: 'bob@x.co' }).origin
+  answersWithin(1_000, ask)
+  assert.deepEqual(ask(), { user: ['/to'], system: [], trusted: [], untrusted: ['/body'], model: [] })
+})
