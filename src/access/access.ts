@@ -1,9 +1,12 @@
 import type { EntityJson } from '../cedar/index.ts'
 import type { Context } from '../kernel/index.ts'
-import { couldAllowForChain, decideForChain } from './decide-chain.ts'
+import { loadCountries } from './country.ts'
+import { couldAllowForChain, decideForChain, type Known } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
+import { AccessError } from './errors.ts'
 import { explainForChain } from './explain.ts'
 import type { PolicyFile } from './layers.ts'
+import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
 import type { Decision, Question } from './question.ts'
 
@@ -24,6 +27,8 @@ export interface Access {
   checkPolicies(files: readonly PolicyFile[]): void
   /** Replaces the policies below the foundation; its own stay. Throws `policies_invalid`, changing nothing. */
   setPolicies(files: readonly PolicyFile[]): void
+  /** The tenant's own time; without it the fact `time` is absent. Throws `settings_invalid` for an unknown time zone. */
+  setHours(hours: Hours | undefined): void
   revision(): string
 }
 
@@ -38,18 +43,29 @@ export function openAccess(foundation: Foundation): Access {
   const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
   const compileWith = (files: readonly PolicyFile[]): PolicySet =>
     compilePolicySet(foundation.schema, [...own, ...files])
-  let set = compileWith([])
-  const entities = entityIndex(foundation.schema)
+  let known: Known = { set: compileWith([]), entities: entityIndex(foundation.schema), timeOf: undefined }
+  loadCountries()
 
   return {
-    decide: (ctx, question) => decideForChain(ctx, question, set, entities),
-    couldAllow: (ctx, question) => couldAllowForChain(ctx, question, set, entities),
-    explain: (ctx, question) => explainForChain(ctx, question, set, entities),
-    putEntities: (source, list) => entities.put(source, list),
+    decide: (ctx, question) => decideForChain(ctx, question, known),
+    couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
+    explain: (ctx, question) => explainForChain(ctx, question, known),
+    putEntities: (source, list) => known.entities.put(source, list),
     checkPolicies: (files) => void compileWith(files),
     setPolicies(files) {
-      set = compileWith(files)
+      known = { ...known, set: compileWith(files) }
     },
-    revision: () => set.revision,
+    setHours(hours) {
+      known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
+    },
+    revision: () => known.set.revision,
+  }
+}
+
+function timeIn(hours: Hours): ReturnType<typeof localTime> {
+  try {
+    return localTime(hours)
+  } catch (error) {
+    throw new AccessError('settings_invalid', `\`${hours.timeZone}\` is no time zone`, { cause: error })
   }
 }

@@ -14,8 +14,9 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
  * can only refuse. What comes to a decision beside the layers (limits, approvals) comes here, after them, in the same
  * way: it looks at a request that they allow, and adds reasons to refuse it.
  */
-export function decideForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): Decision {
-  const { context, entities, resource, action } = prepare(ctx, question, index)
+export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
+  const { set } = known
+  const { context, entities, resource, action } = prepare(ctx, question, known)
   const granted: Reason[] = []
   const refused: Reason[] = []
   const errors: PolicyFault[] = []
@@ -39,13 +40,20 @@ export function decideForChain(ctx: Context, question: Question, set: PolicySet,
   return remedy === undefined ? denied : { ...denied, remedy }
 }
 
-export function couldAllowForChain(ctx: Context, question: Question, set: PolicySet, index: EntityIndex): boolean {
+export function couldAllowForChain(ctx: Context, question: Question, known: Known): boolean {
   // Without `arguments` and `origin` in the context, exactly the policies that need them fail to evaluate.
-  const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, index)
+  const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, known)
   if (outsideOfMandate(ctx, action, resource, entities) !== undefined) return false
   return ctx.caller.chain.every((link) =>
-    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, set),
+    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set),
   )
+}
+
+/** All that a tenant's decisions are made by, as it is now. */
+export interface Known {
+  readonly set: PolicySet
+  readonly entities: EntityIndex
+  readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
 }
 
 /** A question as the policy engine takes it. */
@@ -56,9 +64,9 @@ export interface Prepared {
   readonly action: Uid
 }
 
-export function prepare(ctx: Context, question: Question, index: EntityIndex): Prepared {
+export function prepare(ctx: Context, question: Question, { entities: index, timeOf }: Known): Prepared {
   const action = { type: 'Action', id: question.action }
-  const facts = factsOf(ctx, question)
+  const facts = factsOf(ctx, question, timeOf)
   if (question.call === undefined || question.call === 'unknown') {
     return { context: facts, entities: index.with(question.entities), resource: question.resource, action }
   }

@@ -1,3 +1,11 @@
+export {
+  describeSchema,
+  type SchemaAction,
+  type SchemaDescription,
+  type SchemaEntity,
+  type SchemaField,
+  type SchemaRecord,
+} from './describe-schema.ts'
 export { type CompileInput, compile, type Engine, type EngineChange, type OnError, validate } from './engine.ts'
 export { Entities, type EntityChange } from './entities.ts'
 export type { EntityJson, UidJson, ValueJson } from './entity-json.ts'

@@ -16,6 +16,7 @@ export function arrivalOf(
     query: mark < 0 ? '' : rest.slice(mark),
     headers: request.headers,
     trace: options.trace,
+    address: request.socket.remoteAddress,
     body: () => readBody(request, options.maxBody),
   }
 }

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { errorText, SallyportError } from '../kernel/index.ts'
+import { type Context, errorText, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { administer, targetOf } from './administration.ts'
 import { apiRoutes } from './api/index.ts'
@@ -114,7 +114,7 @@ async function answerRoute(
     raw: reply.raw,
     signal: closed.signal,
   }
-  const ctx = await tenant.authenticate(request.headers)
+  const ctx: Context = { ...(await tenant.authenticate(request.headers)), address: request.ip }
   reply.header('sallyport-txn', ctx.txn)
   const query = parseWith(route.query, request.query, 'query_invalid', 'query')
   const body = parseWith(route.body, request.body, 'body_invalid', 'body')

@@ -17,6 +17,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   invalid_token: 401,
   // access
   policies_invalid: 422,
+  settings_invalid: 422,
   // identity
   manifest_invalid: 422,
   principal_unknown: 404,

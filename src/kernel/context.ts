@@ -15,6 +15,12 @@ export interface PrincipalRef {
 export interface Authentication {
   readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key' | 'asserted'
   readonly at: number
+  /** What was used (RFC 8176), where people proved who they are. */
+  readonly factors?: readonly string[]
+  /** 1: one factor; 2: several; 3: several, one of them bound to hardware. */
+  readonly assurance?: 1 | 2 | 3
+  /** When several factors were used together, in milliseconds since the epoch. */
+  readonly mfaAt?: number
 }
 
 /**
@@ -61,4 +67,6 @@ export interface Context {
   readonly trace: string
   readonly clock: Clock
   readonly caller: Caller
+  /** The caller's IP address, where the edge knows it. */
+  readonly address?: string
 }

@@ -90,7 +90,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       const { caller, txn } = await authorization.authenticateBearer(headers, `${issuer}/api`)
       return { tenant: id, txn, trace: traceOf(headers), clock, caller }
     },
-    contextOf: (asker, principal) => ({
+    contextOf: ({ address: _, ...asker }, principal) => ({
       ...asker,
       caller: {
         chain: [{ kind: principal.kind, id: principal.id }],
