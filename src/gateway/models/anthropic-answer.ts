@@ -8,6 +8,9 @@ import { broken, eachMember, isObject, type JsonObject, objectsIn, pieceIn } fro
 // itself, or something new) cannot be decided.
 const HARMLESS = new Set(['text', 'thinking', 'redacted_thinking'])
 
+/** Whether an answer or an event can hold a tool call, however it is spelled. */
+export const SUSPICIOUS_MESSAGE = /_use|tooluse|input_json|\\u/i
+
 /** Reads a message. Throws `upstream_broken` for content that nobody knows. */
 export function readAnthropicAnswer(answer: JsonObject): AnswerContents {
   const blocks = objectsIn(answer.content)

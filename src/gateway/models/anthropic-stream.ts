@@ -1,8 +1,16 @@
 import type { Usage } from '../protocol.ts'
-import { callOf, checkBlockPlaces, usageOf } from './anthropic-answer.ts'
+import { callOf, checkBlockPlaces, SUSPICIOUS_MESSAGE, usageOf } from './anthropic-answer.ts'
 import type { Sight, StreamInspector } from './event-gate.ts'
 import type { ToolCall } from './tool-calls.ts'
-import { broken, isObject, type JsonObject, objectsIn, parseUpstreamJson, pieceIn } from './untrusted-json.ts'
+import {
+  broken,
+  isObject,
+  type JsonObject,
+  objectsIn,
+  parseHarmlessJson,
+  parseUpstreamJson,
+  pieceIn,
+} from './untrusted-json.ts'
 
 interface PartialCall {
   readonly name: string
@@ -24,8 +32,9 @@ export class AnthropicStream implements StreamInspector {
   }
 
   look(data: string): Sight {
-    const event = parseUpstreamJson(data)
-    checkBlockPlaces(event, placesOf(event))
+    const canCall = SUSPICIOUS_MESSAGE.test(data)
+    const event = canCall ? parseUpstreamJson(data) : parseHarmlessJson(data)
+    if (canCall) checkBlockPlaces(event, placesOf(event))
     switch (event.type) {
       case 'message_start':
         return this.#start(isObject(event.message) ? event.message : {})

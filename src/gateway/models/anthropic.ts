@@ -2,7 +2,7 @@ import type { Context, Json } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
-import { readAnthropicAnswer } from './anthropic-answer.ts'
+import { readAnthropicAnswer, SUSPICIOUS_MESSAGE } from './anthropic-answer.ts'
 import { AnthropicStream } from './anthropic-stream.ts'
 import { denialDetail, denialText } from './denial-text.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
@@ -134,7 +134,7 @@ function textsIn(block: JsonObject): readonly string[] {
 }
 
 const dialect: Dialect<AnthropicTarget> = {
-  suspicious: /_use|tooluse|\\u/i,
+  suspicious: SUSPICIOUS_MESSAGE,
   read: readAnthropicAnswer,
   openStream: () => new AnthropicStream(),
   denied,

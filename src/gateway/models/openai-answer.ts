@@ -9,7 +9,7 @@ export interface AnswerContents {
   readonly usage: Usage | undefined
 }
 
-/** Whether an answer (as Latin-1) can hold a tool call, however it is spelled. */
+/** Whether an answer or an event can hold a tool call, however it is spelled. */
 export const SUSPICIOUS_ANSWER = /_call|\\u/i
 
 /** Reads a chat completion. Throws `upstream_broken` for tool calls in a place or form that nobody knows. */

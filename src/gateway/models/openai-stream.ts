@@ -1,8 +1,16 @@
 import type { Usage } from '../protocol.ts'
 import type { Sight, StreamInspector } from './event-gate.ts'
-import { checkPlaces, usageOf } from './openai-answer.ts'
+import { checkPlaces, SUSPICIOUS_ANSWER, usageOf } from './openai-answer.ts'
 import type { ToolCall } from './tool-calls.ts'
-import { broken, isObject, type JsonObject, objectsIn, parseUpstreamJson, pieceIn } from './untrusted-json.ts'
+import {
+  broken,
+  isObject,
+  type JsonObject,
+  objectsIn,
+  parseHarmlessJson,
+  parseUpstreamJson,
+  pieceIn,
+} from './untrusted-json.ts'
 
 /** A call of which not all pieces may have come. */
 interface PartialCall {
@@ -33,10 +41,15 @@ export class OpenAiStream implements StreamInspector {
 
   look(data: string): Sight {
     if (data === '[DONE]') return this.attentive ? 'after' : 'pass'
-    const chunk = parseUpstreamJson(data)
+    const canCall = SUSPICIOUS_ANSWER.test(data)
+    const chunk = canCall ? parseUpstreamJson(data) : parseHarmlessJson(data)
     const choices = objectsIn(chunk.choices)
-    const deltas = choices.flatMap(({ delta }) => (isObject(delta) ? [delta] : []))
-    checkPlaces(chunk, deltas)
+    if (canCall) {
+      checkPlaces(
+        chunk,
+        choices.flatMap(({ delta }) => (isObject(delta) ? [delta] : [])),
+      )
+    }
     this.usage = usageOf(chunk.usage) ?? this.usage
     if (choices.length === 0) {
       if (this.#hideUsage && isObject(chunk.usage)) return 'drop'

@@ -3,11 +3,11 @@ import type { Denial, Exchange, HttpAnswer, Outcome, Sink, UpstreamAnswer, Usage
 import { Denied, EventGate, type StreamInspector } from './event-gate.ts'
 import type { AnswerContents } from './openai-answer.ts'
 import { questionOf, type ToolCall } from './tool-calls.ts'
-import { isObject, type JsonObject, parseUpstreamJson } from './untrusted-json.ts'
+import { isObject, type JsonObject, parseHarmlessJson, parseUpstreamJson } from './untrusted-json.ts'
 
 /** What of an answer differs between the protocols of models. */
 export interface Dialect<Target> {
-  /** Matches whole answers (as Latin-1) that can hold a tool call. */
+  /** Matches whole answers that can hold a tool call. */
   readonly suspicious: RegExp
   read(answer: JsonObject): AnswerContents
   openStream(): StreamInspector & { readonly usage: Usage | undefined }
@@ -83,9 +83,8 @@ async function relayWhole<Target>(
 ): Promise<Outcome> {
   const bytes = await answer.whole(LARGEST)
   // What holds no tool call however it is read needs no strict reading.
-  const contents = dialect.read(
-    dialect.suspicious.test(bytes.toString('latin1')) ? parseUpstreamJson(bytes) : parseQuickly(bytes),
-  )
+  const text = bytes.toString('utf8')
+  const contents = dialect.read(dialect.suspicious.test(text) ? parseUpstreamJson(text) : parseHarmlessJson(text))
   const denial = contents.calls.length === 0 ? undefined : await decideCalls(exchange, contents.calls)
   if (denial !== undefined) {
     const { status, headers, body } = dialect.denied(denial)
@@ -138,12 +137,6 @@ function headersOf(answer: UpstreamAnswer): Record<string, string> {
     if (typeof value === 'string') headers[name] = value
   }
   return headers
-}
-
-function parseQuickly(bytes: Buffer): JsonObject {
-  const value = parseLeniently(bytes)
-  if (Object.keys(value).length > 0) return value
-  return parseUpstreamJson(bytes)
 }
 
 function parseLeniently(bytes: Buffer): JsonObject {

@@ -5,9 +5,20 @@ import { parseStrictJson } from '../tools/json-text.ts'
 export type JsonObject = { readonly [name: string]: Json }
 
 /** JSON that an upstream sent. Throws `upstream_broken` for what is none, or what two readers could read differently. */
-export function parseUpstreamJson(text: string | Uint8Array): JsonObject {
+export function parseUpstreamJson(text: string): JsonObject {
   try {
-    const value = parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text)
+    const value = parseStrictJson(Buffer.from(text))
+    if (isObject(value)) return value
+  } catch (cause) {
+    throw broken('the upstream sent something that is not JSON', cause)
+  }
+  throw broken('the upstream sent something that is not a JSON object')
+}
+
+/** JSON in which, however it is read, there is nothing to decide. Throws `upstream_broken` for what is none. */
+export function parseHarmlessJson(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text)
     if (isObject(value)) return value
   } catch (cause) {
     throw broken('the upstream sent something that is not JSON', cause)
