@@ -5,15 +5,17 @@ import { fileSource, type LogSource, remoteSource, type VerifyReport, verifyLog 
 import { parseTenantId } from '../../kernel/index.ts'
 import { openMasterKey, readLogSealing } from '../../keys/index.ts'
 import { readTenantFile } from '../../store/index.ts'
-import { parseVerifierKey, type Verifier } from '../../translog/index.ts'
+import type { Verifier } from '../../translog/index.ts'
 import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import type { Output } from '../output.ts'
 import { sessionOf } from '../session.ts'
+import { parseKeys, readKeys, readNamed } from '../verifier-keys.ts'
 
 interface VerifyOptions {
   readonly file?: string
   readonly keys?: string
+  readonly kept?: readonly string[]
 }
 
 /** Verifies a whole log: over HTTP, or from a file or a copy of one. */
@@ -25,12 +27,14 @@ export function verifyCommand(): Command {
       '--keys <file>',
       'the public keys of the log, one a line; default are those beside the file, or of the server',
     )
+    .option('--kept <file...>', 'checkpoints that you kept from earlier: the log must still contain what they signed')
     .action(async (options: VerifyOptions, command: Command) => {
       const session = sessionOf(command)
       const target =
         options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
       const report = await verifyLog(target.source, {
         verifiers: target.verifiers,
+        kept: (options.kept ?? []).map(readNamed),
         onProgress: progressOn(session.output),
       }).finally(() => target.source.close())
       session.output.data(report, () => describe(report))
@@ -51,14 +55,14 @@ async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Targ
     return new Uint8Array(await answer.arrayBuffer())
   }
   const keys = options.keys === undefined ? await get('keys') : readFileSync(options.keys)
-  return { source: remoteSource(get), verifiers: verifiersOf(Buffer.from(keys ?? []).toString('utf8')) }
+  return { source: remoteSource(get), verifiers: parseKeys(Buffer.from(keys ?? []).toString('utf8')) }
 }
 
 async function fromFile(file: string, options: VerifyOptions): Promise<Target> {
   if (!existsSync(file)) throw new CliError('usage', `there is no file \`${file}\``)
   const keys = options.keys ?? file.replace(/\.db$/, '.keys')
   if (!existsSync(keys)) throw new CliError('usage', `no public keys at \`${keys}\`; name them with --keys`)
-  return { source: fileSource(file, await sealingBeside(file)), verifiers: verifiersOf(readFileSync(keys, 'utf8')) }
+  return { source: fileSource(file, await sealingBeside(file)), verifiers: readKeys(keys) }
 }
 
 /**
@@ -77,15 +81,6 @@ async function sealingBeside(file: string) {
   } finally {
     await store.close()
   }
-}
-
-function verifiersOf(text: string): Verifier[] {
-  const verifiers = text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => parseVerifierKey(line.trim()))
-  if (verifiers.length === 0) throw new CliError('usage', 'there is no public key to verify with')
-  return verifiers
 }
 
 function progressOn(output: Output): (done: number, total: number) => void {

@@ -5,6 +5,7 @@ import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { recordLine, recordSchema, recordText } from '../record-text.ts'
 import { sessionOf } from '../session.ts'
+import { receiptCommand } from './log-receipt.ts'
 import { verifyCommand } from './log-verify.ts'
 
 const page = z.object({ records: z.array(recordSchema), cursor: z.string().optional() })
@@ -64,6 +65,7 @@ export function logCommand(): Command {
         output.line(record, () => recordLine(record))
       }
     })
+  log.addCommand(receiptCommand())
   log.addCommand(verifyCommand())
   return log
 }
