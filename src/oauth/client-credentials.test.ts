@@ -241,3 +241,19 @@ test('what is refused to a known client is recorded, what nobody asked for is no
   assert.equal(refused.status, 401, 'a refusal stands without its record')
   assert.equal(faults.length, 1)
 })
+
+test('whoever only claims to be a client cannot fill the log, and how often it was tried is recorded', async (t) => {
+  const { ask, assertion, events, clock } = await startTestServer(t)
+  for (let i = 0; i < 25; i++) await ask('/token', { ...GRANT, client_id: 'helper', client_secret: 'guessed' })
+  for (let i = 0; i < 5; i++) {
+    await ask('/token', { ...GRANT, client_id: 'helper' }, { 'oauth-client-attestation-pop': 'x' })
+  }
+  assert.equal(events.length, 10)
+  await ask('/token', { ...GRANT, client_id: 'scout', client_secret: 'guessed' })
+  assert.equal(events.at(-1)?.client, 'scout', 'others are recorded all the same')
+  await ask('/token', { ...GRANT, scope: 'admin', ...withAssertion(await assertion('helper')) })
+  assert.equal(events.at(-1)?.error, 'invalid_scope', 'and so is what the client itself is refused')
+  clock.advance(60_000)
+  await ask('/token', { ...GRANT, client_id: 'helper', client_secret: 'guessed' })
+  assert.deepEqual([events.at(-1)?.client, events.at(-1)?.unrecorded], ['helper', 20])
+})

@@ -1,13 +1,13 @@
 import { type Configuration, errors, type KoaContextWithOIDC, Provider, type ResourceServer } from 'oidc-provider'
 import type { Directory } from '../identity/index.ts'
-import { newTxn } from '../kernel/index.ts'
 import type { KeyRing } from '../keys/index.ts'
 import { type Audience, audienceOf } from './audience.ts'
 import { ASSERTION_ALGORITHMS, clientAdapter, TOKEN_EXCHANGE } from './clients.ts'
 import { EXCHANGE_PARAMETERS, type ExchangeParameters, exchangeToken } from './exchange-token.ts'
 import { inspectTokens } from './inspect-token.ts'
-import { completeToken, headerOf, type Issuance, type IssuanceDeps, plainIssuance } from './issuance.ts'
+import { completeToken, type Issuance, type IssuanceDeps, plainIssuance } from './issuance.ts'
 import { authorizationServerMetadata, PATHS } from './metadata.ts'
+import { recordRefusals } from './record-refusals.ts'
 import type { TokenState } from './token-state.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
@@ -165,31 +165,5 @@ function answerFromConfiguration(provider: Provider, { issuer, audiences, keyRin
     await next()
     const answer = answers.get(ctx.path)
     if (answer !== undefined && ctx.status === 200 && ctx.method === 'GET') ctx.body = answer()
-  })
-}
-
-/**
- * Records what the token endpoint refuses to a client that the directory knows. A refusal stands whether or not it can
- * be recorded; requests in nobody's name are not recorded, or anybody could fill the log.
- */
-function recordRefusals(provider: Provider, { recordToken, clock, reportFault }: ProviderDeps): void {
-  const refused = new WeakMap<KoaContextWithOIDC, string>()
-  provider.on('grant.error', (ctx, error) => {
-    if (ctx.oidc.entities.Client !== undefined) refused.set(ctx, error.error)
-  })
-  provider.use(async (koa, next) => {
-    await next()
-    const ctx = koa as KoaContextWithOIDC // a map of these: whatever else comes here is not in it
-    const error = refused.get(ctx)
-    if (error === undefined) return
-    const at = clock.now()
-    await recordToken({
-      event: 'refused',
-      at,
-      txn: newTxn(at),
-      traceparent: headerOf(ctx, 'traceparent'),
-      client: ctx.oidc.entities.Client?.clientId ?? '',
-      error,
-    }).catch(reportFault)
   })
 }

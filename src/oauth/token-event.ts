@@ -12,6 +12,8 @@ export interface TokenEvent {
   readonly client: string
   /** The OAuth error code of a refusal. */
   readonly error?: string
+  /** On a refusal: how many like it, in the name of this client, were not recorded before it. */
+  readonly unrecorded?: number
   /** Absent on a refusal. */
   readonly token?: {
     readonly id: string

@@ -5,7 +5,7 @@ import type { RecordToken } from '../oauth/index.ts'
 
 /** Satisfies the port of the authorization server: no token leaves before its record is durable. */
 export function recordTokensIn(log: Log, tenant: TenantId): RecordToken {
-  return async ({ at, txn, traceparent, event, client, error, token }) => {
+  return async ({ at, txn, traceparent, event, client, error, unrecorded, token }) => {
     await log.append({
       kind: 'token',
       tenant,
@@ -16,6 +16,7 @@ export function recordTokensIn(log: Log, tenant: TenantId): RecordToken {
         event,
         client,
         ...(error === undefined ? {} : { error }),
+        ...(unrecorded === undefined ? {} : { unrecorded }),
         ...(token === undefined
           ? {}
           : {
