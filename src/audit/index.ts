@@ -1,4 +1,10 @@
 export { AuditError, type AuditErrorCode } from './errors.ts'
+export {
+  type ExportStatus,
+  type Exports,
+  exportSections,
+  openExports,
+} from './export/index.ts'
 export { fileSource } from './file-source.ts'
 export type { Forgotten, RetentionRules } from './forget.ts'
 export { type Log, type LogOptions, type LogStatus, openLog } from './log.ts'
@@ -26,6 +32,7 @@ export {
 } from './record.ts'
 export { type ProvenRecord, verifyRecordReceipt } from './record-receipt.ts'
 export { bodySchemas } from './record-schema.ts'
+export { type DeclaredRetention, declareRetention, retentionSections, storedRetention } from './retention.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
 export { fileTombstones, type Tombstones } from './tombstones.ts'

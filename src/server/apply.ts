@@ -6,6 +6,7 @@ import {
   policySections,
   storedPolicyFiles,
 } from '../access/index.ts'
+import { type DeclaredRetention, declareRetention, retentionSections } from '../audit/index.ts'
 import { type Catalog, catalogSections } from '../gateway/index.ts'
 import type { Applied, NamedText } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
@@ -16,6 +17,7 @@ const sections = {
   ...identitySections,
   ...catalogSections,
   ...policySections,
+  ...retentionSections,
 }
 
 export interface ApplyDeps {
@@ -45,7 +47,12 @@ export async function applyManifests(
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
   if (policyChanges.some(({ effect }) => effect !== 'unchanged')) await putPolicies(policies, deps)
-  return [...people, ...things, ...policyChanges]
+  const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
+  return [...people, ...things, ...policyChanges, ...retention]
+}
+
+function declaredRetention(sections: readonly (DeclaredRetention | undefined)[]): DeclaredRetention {
+  return Object.assign({}, ...sections.filter((one) => one !== undefined))
 }
 
 /** The tenant's own policies, as they were last applied. */

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Access, openAccess } from '../access/index.ts'
-import { type Log, openLog } from '../audit/index.ts'
+import { fileTombstones, type Log, openLog } from '../audit/index.ts'
 import { type Catalog, createGateway, openCatalog, toolReview } from '../gateway/index.ts'
 import { type TenantFace, traceOf } from '../http/index.ts'
 import { type Directory, openDirectory } from '../identity/index.ts'
@@ -14,6 +14,7 @@ import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import { logKeysText } from './log-keys.ts'
 import { recordTokensIn } from './record-tokens.ts'
+import { keepRetention } from './retention.ts'
 
 export interface TenantDeps {
   readonly stores: Stores
@@ -63,6 +64,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     recordToken: recordTokensIn(log, id),
     reportFault: report('the authorization server failed'),
   })
+  const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
   const gateway = createGateway({
     tenant: id,
     clock,
@@ -111,6 +113,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     },
     async close() {
       await gateway.close()
+      await retention.close()
       await log.close()
     },
   }
@@ -172,6 +175,7 @@ async function openTenantLog(
     origin: await logOriginOf(id, issuer, stores),
     keys: { signer: keyRing.logSigner(), quantumSigner: keyRing.logQuantumSigner(), sealing: keyRing.logSealing() },
     clock,
+    tombstones: fileTombstones(stores.tenantFile(id, '.log.tombstones')),
   })
 }
 

@@ -34,7 +34,15 @@ export interface TenantTables {
   groups: { id: string; name: string }
   group_members: { group_id: string; principal_id: string }
   roles: { id: string; title: string }
-  role_assignments: { role_id: string; assignee_kind: 'principal' | 'group'; assignee_id: string }
+  role_assignments: {
+    role_id: string
+    assignee_kind: 'principal' | 'group' | 'agent_type'
+    assignee_id: string
+    /** what it is limited to; both empty where it holds everywhere */
+    resource_type: string
+    resource_id: string
+    ends_at: number | null
+  }
   credentials: {
     id: string
     principal_id: string
@@ -67,8 +75,14 @@ export interface TenantTables {
   }
   used_assertions: { issuer: string; jti: string; expires_at: number }
   revoked_tokens: { jti: string; expires_at: number }
+  // audit
+  /** days: null where bodies are kept for ever; hold: 1 while nothing of this kind may be destroyed by a rule */
+  retention: { kind: string; days: number | null; hold: 0 | 1 }
   // access
   policy_sets: { layer: string; source: string; updated_at: number }
+  /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
+  resources: { type: string; id: string; parents: string; attributes: string }
+  settings: { name: string; value: string }
   // gateway
   upstreams: {
     id: string
@@ -94,5 +108,16 @@ export interface TenantTables {
     decided_by: string | null
     seen_at: number
     decided_at: number | null
+  }
+  // audit
+  exports: {
+    id: string
+    kind: 'ocsf-file' | 'otlp' | 'webhook'
+    /** JSON, shape owned by audit/export */
+    settings: string
+    sealed_credential: Uint8Array | null
+    /** index of the first record that was not delivered yet */
+    next: number
+    delivered_at: number | null
   }
 }

@@ -24,6 +24,20 @@ export function keysCommand(): Command {
       output.data(answer, () => `${answer.secret}\n\nthe id is ${answer.id}; the key is not shown again`)
     })
   keys
+    .command('secret')
+    .description('give a client that has no key of its own a new client secret; it is shown once')
+    .argument('<principal>', 'whom it stands for')
+    .action(async (principal: string, _options: object, command: Command) => {
+      const { client, output } = sessionOf(command)
+      const answer = z
+        .object({ client_id: z.string(), client_secret: z.string() })
+        .parse(await client().call('POST', `/api/principals/${encodeURIComponent(principal)}/secret`, {}))
+      output.data(
+        answer,
+        () => `${answer.client_secret}\n\nfor the client \`${answer.client_id}\`; it is not shown again`,
+      )
+    })
+  keys
     .command('revoke')
     .description('end a key at once')
     .argument('<id>', 'its id')

@@ -5,6 +5,7 @@ import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { recordLine, recordSchema, recordText } from '../record-text.ts'
 import { sessionOf } from '../session.ts'
+import { forgetCommand } from './log-forget.ts'
 import { receiptCommand } from './log-receipt.ts'
 import { verifyCommand } from './log-verify.ts'
 
@@ -65,6 +66,7 @@ export function logCommand(): Command {
         output.line(record, () => recordLine(record))
       }
     })
+  log.addCommand(forgetCommand())
   log.addCommand(receiptCommand())
   log.addCommand(verifyCommand())
   return log

@@ -90,6 +90,23 @@ export const recordRoutes: readonly Route[] = [
       new Bytes(await tenant.log.receipt(indexOf(params.index)), { 'content-type': 'text/plain; charset=utf-8' }),
   }),
   route({
+    method: 'POST',
+    path: '/t/:tenant/api/records/forget',
+    summary: 'Erase a person: every body that names them becomes unreadable at once; all proofs stay',
+    action: 'log:forget',
+    body: z.strictObject({ person: text.meta({ description: 'the id of a user' }) }),
+    answer: z.object({ person: z.string(), records: z.number(), keys: z.number() }),
+    handle: async ({ tenant, ctx, body: { person }, note }) => {
+      // What was ordered is durable before anything is destroyed; the outcome says what came of it.
+      const order = { operation: 'log:forget', person, by: ctx.caller.chain.map(({ id }) => id) }
+      const { tenant: id, txn, trace } = ctx
+      await tenant.log.append({ kind: 'change', tenant: id, txn, trace, at: ctx.clock.now(), body: order })
+      const { records, keys } = await tenant.log.forgetPerson(person)
+      note({ records, keys })
+      return { person, records, keys }
+    },
+  }),
+  route({
     method: 'GET',
     path: '/t/:tenant/log/checkpoint',
     summary: 'The newest signed state of the log (C2SP tlog-checkpoint)',

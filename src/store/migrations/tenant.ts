@@ -35,10 +35,14 @@ export const tenantMigrations: readonly Migration[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE roles (id TEXT PRIMARY KEY, title TEXT NOT NULL) STRICT;
   CREATE TABLE role_assignments (
-    role_id TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
-    assignee_kind TEXT NOT NULL CHECK (assignee_kind IN ('principal', 'group')),
+    -- of the tenant's own roles, or of those that ship with the product
+    role_id TEXT NOT NULL,
+    assignee_kind TEXT NOT NULL CHECK (assignee_kind IN ('principal', 'group', 'agent_type')),
     assignee_id TEXT NOT NULL,
-    PRIMARY KEY (role_id, assignee_kind, assignee_id)
+    resource_type TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    ends_at INTEGER,
+    PRIMARY KEY (role_id, assignee_kind, assignee_id, resource_type, resource_id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE credentials (
     id TEXT PRIMARY KEY,
@@ -78,7 +82,18 @@ export const tenantMigrations: readonly Migration[] = [
   CREATE TABLE revoked_tokens (jti TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 
+  -- How long bodies of records are kept, by kind of record.
+  CREATE TABLE retention (kind TEXT PRIMARY KEY, days INTEGER, hold INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
   CREATE TABLE policy_sets (layer TEXT PRIMARY KEY, source TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE resources (
+    type TEXT NOT NULL,
+    id TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    PRIMARY KEY (type, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
   CREATE TABLE upstreams (
     id TEXT PRIMARY KEY,
@@ -107,5 +122,14 @@ export const tenantMigrations: readonly Migration[] = [
     decided_at INTEGER,
     PRIMARY KEY (server, name)
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE exports (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('ocsf-file', 'otlp', 'webhook')),
+    settings TEXT NOT NULL,
+    sealed_credential BLOB,
+    next INTEGER NOT NULL,
+    delivered_at INTEGER
+  ) STRICT;
   `,
 ]

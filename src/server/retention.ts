@@ -1,0 +1,42 @@
+import { type Forgotten, type Log, storedRetention } from '../audit/index.ts'
+import { traceOf } from '../http/index.ts'
+import { type Clock, newTxn, type TenantId } from '../kernel/index.ts'
+import type { TenantStore } from '../store/index.ts'
+
+export interface RetentionDeps {
+  readonly tenant: TenantId
+  readonly log: Log
+  readonly store: TenantStore
+  readonly clock: Clock
+  readonly report: (error: unknown) => void
+}
+
+/** Applies the tenant's retention rules now, and every hour until it is closed. */
+export function keepRetention(deps: RetentionDeps): { close(): Promise<void> } {
+  let running: Promise<unknown> = Promise.resolve()
+  const run = (): void => {
+    running = running.then(() => applyRetention(deps)).catch(deps.report)
+  }
+  const timer = setInterval(run, HOUR).unref()
+  run()
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** Destroys what the rules say is over. Where there was anything, the log says how much, by which rules. */
+export async function applyRetention({ tenant, log, store, clock }: RetentionDeps): Promise<Forgotten> {
+  const rules = await storedRetention(store)
+  const forgotten = await log.applyRetention(rules)
+  if (forgotten.keys > 0) {
+    const at = clock.now()
+    const body = { operation: 'retention', rules, records: forgotten.records }
+    await log.append({ kind: 'change', tenant, txn: newTxn(at), trace: traceOf({}), at, body })
+  }
+  return forgotten
+}
+
+const HOUR = 3_600_000
