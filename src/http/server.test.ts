@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import pino from 'pino'
 import { apiRoutes } from './api/index.ts'
@@ -8,8 +10,9 @@ import { ISSUER_PATHS } from './mount-issuer.ts'
 import { PUBLIC_ENDPOINTS } from './public-endpoints.ts'
 import { createHttpServer } from './server.ts'
 
-function created() {
+function created(more: { readonly requestTimeout?: number } = {}) {
   return createHttpServer({
+    ...more,
     tenant: () => undefined,
     writable: () => false,
     version: '1.2.3',
@@ -19,8 +22,8 @@ function created() {
   })
 }
 
-async function listening(t: TestContext): Promise<string> {
-  const server = created()
+async function listening(t: TestContext, more: Parameters<typeof created>[0] = {}): Promise<string> {
+  const server = created(more)
   const port = await server.listen({ host: '127.0.0.1', port: 0 })
   t.after(() => server.close(0))
   return `http://127.0.0.1:${port}`
@@ -75,6 +78,16 @@ test('broken and oversized bodies are refused before anybody looks at them', asy
   assert.equal((await post(JSON.stringify({ manifests: 'x'.repeat(5000) }))).status, 413)
   const polluted = await post('{"__proto__": {"admin": true}}')
   assert.equal(polluted.status, 400)
+})
+
+test('a request that never ends is not waited for, whoever sent it', { timeout: 5_000 }, async (t) => {
+  const { hostname, port } = new URL(await listening(t, { requestTimeout: 100 }))
+  const socket = connect(Number(port), hostname)
+  socket.write(
+    'POST /t/demo/api/apply HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+  )
+  socket.resume()
+  await once(socket, 'close')
 })
 
 test('an answer can neither be sniffed nor cached', async (t) => {

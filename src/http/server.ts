@@ -21,6 +21,8 @@ export interface HttpServerOptions {
   /** Whether every log can be written. */
   readonly writable: () => boolean
   readonly maxBody: number
+  /** Milliseconds in which a request must have come in whole, two minutes by default. Its answer may take longer. */
+  readonly requestTimeout?: number
   readonly log: Logger
 }
 
@@ -35,8 +37,15 @@ export interface HttpServer {
 
 /** The edge: everything that speaks HTTP is mounted here, and nothing is known here that is not about HTTP. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const requestTimeout = options.requestTimeout ?? 120_000
   const app = Fastify({
     bodyLimit: options.maxBody,
+    // Fastify waits for ever unless it is told otherwise, also for the body of somebody who has not said who it is.
+    requestTimeout,
+    http: {
+      headersTimeout: Math.min(30_000, requestTimeout),
+      connectionsCheckingInterval: Math.min(10_000, requestTimeout),
+    },
     forceCloseConnections: true,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 2048 },
