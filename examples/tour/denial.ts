@@ -5,7 +5,7 @@ const Denial = z.looseObject({
   txn: z.string(),
   record: z.number(),
   policies: z.array(z.string()),
-  advice: z.union([z.string(), z.array(z.string())]).nullish(),
+  advice: z.array(z.string()),
 })
 
 export interface Denied {
@@ -25,7 +25,7 @@ export function denialOf(error: unknown): Denied | undefined {
   const denial = Denial.safeParse(data)
   if (!denial.success || !(error instanceof Error)) return undefined
   const { txn, record, policies, advice } = denial.data
-  return { message: error.message, txn, record, policies, remedy: [advice ?? []].flat().join('; ') }
+  return { message: error.message, txn, record, policies, remedy: advice.join('; ') }
 }
 
 function dataOf(error: unknown): unknown {

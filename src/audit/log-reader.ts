@@ -13,7 +13,7 @@ import { parseBodyText } from './body-text.ts'
 import { AuditError } from './errors.ts'
 import { type Leaf, parseLeaf } from './leaf.ts'
 import type { LogFile } from './log-file.ts'
-import type { OutcomeOfDecision, StoredRecord } from './record.ts'
+import { hasOutcome, type OutcomeOfDecision, type StoredRecord } from './record.ts'
 import { txnNumber } from './txn-number.ts'
 
 /** Reads records, tiles and receipts out of one open log file. */
@@ -110,7 +110,13 @@ export class LogReader {
     if (text === undefined) return { ...frame, erased: true }
     const parsed = parseBodyText(text)
     if (parsed === undefined) throw damaged(index)
-    return { ...frame, erased: false, ...parsed }
+    const { outcome, ...rest } = frame
+    return {
+      ...rest,
+      ...(outcome !== undefined && hasOutcome(parsed.body) ? { outcome } : {}),
+      erased: false,
+      ...parsed,
+    }
   }
 
   #bodyOf(row: Record<string, SQLOutputValue>, leaf: Leaf, index: number): string | undefined {

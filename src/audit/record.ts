@@ -134,3 +134,11 @@ export function isKind<Kind extends RecordKind>(
 ): record is ReadableRecord & { readonly kind: Kind } {
   return !record.erased && record.kind === kind
 }
+
+/**
+ * Whether a decision of this body has an outcome of its own: nothing is done after a denial, and what an answer made
+ * necessary (`within`) ends with the request that it belongs to.
+ */
+export function hasOutcome(body: { readonly decision?: unknown; readonly within?: unknown }): boolean {
+  return body.decision !== 'deny' && body.within === undefined
+}

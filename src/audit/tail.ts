@@ -1,6 +1,6 @@
 import type { TenantId } from '../kernel/index.ts'
 import type { PreparedRecord } from './log-file.ts'
-import type { JsonObject, StoredRecord } from './record.ts'
+import { hasOutcome, type JsonObject, type StoredRecord } from './record.ts'
 import { matches, type RecordFilter } from './search.ts'
 
 /** Gets each record once it is durable, in the order of their indices. Must not throw: a listener that does is dropped. */
@@ -49,6 +49,6 @@ function storedForm({ record }: PreparedRecord, index: number, tenant: TenantId)
     // Bodies are JSON: encodeBodyText has refused the record otherwise.
     body: record.body as JsonObject,
     ...(record.kind === 'outcome' ? { of: record.body.of } : {}),
-    ...(record.kind === 'decision' ? { outcome: { status: 'pending' } } : {}),
+    ...(record.kind === 'decision' && hasOutcome(record.body) ? { outcome: { status: 'pending' } } : {}),
   }
 }

@@ -15,6 +15,6 @@ export function denialDetail({ txn, record, decision }: Denial) {
     txn,
     record,
     policies: [...new Set(decision.reasons.map(({ policy }) => policy))],
-    advice: decision.remedy ?? null,
+    advice: decision.remedy === undefined ? [] : [decision.remedy],
   }
 }

@@ -70,6 +70,17 @@ export const principalRoutes: readonly Route[] = [
     },
   }),
   route({
+    method: 'POST',
+    path: '/t/:tenant/api/principals/:principal/secret',
+    summary: 'Give a client that has no key of its own a new secret; it is in the answer and nowhere else',
+    action: 'gatewaykey:issue',
+    answer: z.object({ client_id: z.string(), client_secret: z.string() }),
+    handle: async ({ tenant, params }) => {
+      const principal = known(tenant, params.principal)
+      return { client_id: principal.id, client_secret: await tenant.directory.issueClientSecret(principal.id) }
+    },
+  }),
+  route({
     method: 'DELETE',
     path: '/t/:tenant/api/keys/:key',
     summary: 'Revoke a gateway key',

@@ -46,6 +46,7 @@ export async function openDemo(config: Config, deps: TenantDeps): Promise<Demo> 
     mcp: { office: `${issuer}/gw/mcp/office` },
   }
   const credentials = join(directory, 'credentials.json')
+  const standIns = join(directory, 'stand-ins.json')
   return {
     tenant,
     environment: { SALLYPORT_DEMO_UPSTREAM_KEY: upstreamKey },
@@ -66,11 +67,13 @@ export async function openDemo(config: Config, deps: TenantDeps): Promise<Demo> 
         // The stand-ins may listen elsewhere than the last time, and so may Sallyport itself.
         const { principals } = readCredentialsFile(credentials)
         writeCredentialsFile(credentials, { issuer, gateway, principals })
-        const { upstreams: section, models } = manifest
-        await opened.apply([{ name: 'demo', text: JSON.stringify({ upstreams: section, models }) }], [])
+        const moved = standInsOf(manifest, opened, readStandIns(standIns))
+        if (moved !== undefined) await opened.apply([{ name: 'demo', text: JSON.stringify({ upstreams: moved }) }], [])
+        writeStandIns(standIns, upstreams)
         return
       }
       await seedTenant(opened, manifest, { file: credentials, issuer, gateway })
+      writeStandIns(standIns, upstreams)
     },
     async close() {
       await upstreams.model.close()
@@ -125,6 +128,33 @@ function readManifest(moved: Readonly<Record<string, string>>): Readonly<Record<
     ]
   })
   return { ...value, upstreams: Object.fromEntries(placed) }
+}
+
+/** The upstreams that still are the stand-ins of the last start; those that somebody has pointed elsewhere are theirs. */
+function standInsOf(
+  manifest: Readonly<Record<string, Json>>,
+  { catalog }: Tenant,
+  last: readonly string[],
+): Readonly<Record<string, Json>> | undefined {
+  const declared = z.record(z.string(), z.json()).parse(manifest.upstreams)
+  const ours = Object.entries(declared).filter(([id]) => {
+    const upstream = catalog.upstream(id)
+    return upstream !== undefined && last.includes(originOf(upstream.url))
+  })
+  return ours.length === 0 ? undefined : Object.fromEntries(ours)
+}
+
+interface StandIns {
+  readonly model: { readonly url: string }
+  readonly office: { readonly url: string }
+}
+
+function writeStandIns(file: string, { model, office }: StandIns): void {
+  writeFileSync(file, `${JSON.stringify([originOf(model.url), originOf(office.url)])}\n`, { mode: 0o600 })
+}
+
+function readStandIns(file: string): readonly string[] {
+  return existsSync(file) ? z.array(z.string()).parse(JSON.parse(readFileSync(file, 'utf8'))) : []
 }
 
 function originOf(url: string): string {
