@@ -10,5 +10,7 @@ export type AuditErrorCode =
   | 'record_invalid'
   | 'record_unknown'
   | 'search_invalid'
+  /** a receiver of exported records did not take them; it is tried again */
+  | 'export_failed'
 
 export class AuditError extends SallyportError<AuditErrorCode> {}

@@ -1,0 +1,47 @@
+import type { LookupFunction } from 'node:net'
+import { Pool } from 'undici'
+import { AuditError } from '../errors.ts'
+
+export interface GuardedPost {
+  /** Rejects with `export_failed` for every status but 2xx: redirects are not followed. */
+  post(headers: Readonly<Record<string, string>>, body: Uint8Array | string, signal: AbortSignal): Promise<Buffer>
+  close(): Promise<void>
+}
+
+/** What an answer may hold, in bytes; receivers have little to say. */
+const MAX_ANSWER = 1024 * 1024
+
+/**
+ * Posts to one URL. `lookup` resolves names without the addresses where no receiver can be; `timeout` in milliseconds,
+ * from the start of a request to the end of its answer.
+ */
+export function guardedPost(options: {
+  readonly url: string
+  readonly timeout: number
+  readonly lookup: LookupFunction
+}): GuardedPost {
+  const { origin, pathname, search } = new URL(options.url)
+  const pool = new Pool(origin, {
+    connections: 1,
+    connect: { timeout: Math.min(options.timeout, 10_000), lookup: options.lookup },
+    headersTimeout: options.timeout,
+    bodyTimeout: options.timeout,
+    allowH2: false,
+    maxResponseSize: MAX_ANSWER,
+  })
+  return {
+    async post(headers, body, signal) {
+      const answer = await pool.request({
+        path: `${pathname}${search}`,
+        method: 'POST',
+        headers,
+        body,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]),
+      })
+      const bytes = Buffer.from(await answer.body.arrayBuffer())
+      if (answer.statusCode >= 200 && answer.statusCode < 300) return bytes
+      throw new AuditError('export_failed', `the receiver answered ${answer.statusCode}`)
+    },
+    close: () => pool.destroy(),
+  }
+}
