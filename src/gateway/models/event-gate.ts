@@ -93,8 +93,9 @@ export class EventGate {
   }
 
   #sightOf(event: string): Sight {
-    if (!this.#inspector.attentive && !this.#inspector.suspicious.test(event)) return 'pass'
-    const data = dataOf(event)
+    const { attentive, suspicious } = this.#inspector
+    if (!attentive && !suspicious.test(event)) return 'pass'
+    const data = dataOf(event, suspicious)
     if (data === '') return 'pass'
     return this.#inspector.look(data)
   }
@@ -141,11 +142,20 @@ function endOfEvents(bytes: Buffer): number {
   )
 }
 
-function dataOf(event: string): string {
+function dataOf(event: string, suspicious: RegExp): string {
   if (event.startsWith('data: ') && event.indexOf('\n') === event.length - 2) return event.slice(6, -2)
-  return event
-    .split(LINE_END)
-    .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice(line.charAt(5) === ' ' ? 6 : 5))
-    .join('\n')
+  const data: string[] = []
+  for (const line of event.split(LINE_END)) {
+    if (line.startsWith('data:')) data.push(line.slice(line.charAt(5) === ' ' ? 6 : 5))
+    else if (!OTHER_LINE.test(line) || (line.startsWith(':') && suspicious.test(line))) throw unreadable()
+  }
+  return data.join('\n')
+}
+
+// What every reader takes for something else than data. A line behind a byte order mark, or one that holds what some
+// readers take for its end, is none of these.
+const OTHER_LINE = /^(?:|(?:event|id|retry):[ -~]*|:[ -~]*)$/
+
+function unreadable(): GatewayError {
+  return new GatewayError('upstream_broken', 'the upstream sent an event that readers do not agree about')
 }

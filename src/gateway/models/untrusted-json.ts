@@ -47,7 +47,7 @@ export function broken(message: string, cause?: unknown): GatewayError {
 
 /**
  * Calls `visit` with every key, in lower case, and its value, wherever it stands. Some clients do not mind the case of
- * keys.
+ * keys, nor that an `s` is a long one.
  */
 export function eachMember(value: Json, visit: (key: string, value: Json, holder: JsonObject) => void): void {
   const open: Json[] = [value]
@@ -59,7 +59,7 @@ export function eachMember(value: Json, visit: (key: string, value: Json, holder
     }
     const holder = next as JsonObject // an object that is no array
     for (const [key, member] of Object.entries(holder)) {
-      visit(key.toLowerCase(), member, holder)
+      visit(key.normalize('NFKC').toLowerCase(), member, holder)
       open.push(member)
     }
   }
