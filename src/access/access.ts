@@ -9,6 +9,8 @@ import type { PolicyFile } from './layers.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
 import type { Decision, Question } from './question.ts'
+import { checkResources } from './resource-manifest.ts'
+import { checkLimits, type Roles, rolesOf, withRoles } from './roles.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
 export interface Access {
@@ -23,12 +25,22 @@ export interface Access {
   explain(ctx: Context, question: Question): readonly string[]
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
+  /** Throws `resources_invalid` for entities that do not fit the schema. */
+  checkEntities(entities: readonly EntityJson[]): void
   /** Throws `policies_invalid` where `setPolicies` would. */
   checkPolicies(files: readonly PolicyFile[]): void
   /** Replaces the policies below the foundation; its own stay. Throws `policies_invalid`, changing nothing. */
   setPolicies(files: readonly PolicyFile[]): void
+  /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
+  setRoles(roles: Roles): void
+  /** Throws `policies_invalid` where these policies (those in force, where none are given) do not fit these roles. */
+  checkRoles(files: readonly PolicyFile[] | undefined, roles: Roles): void
+  /** Roles that ship with the product. */
+  builtInRoles(): ReadonlySet<string>
   /** The tenant's own time; without it the fact `time` is absent. Throws `settings_invalid` for an unknown time zone. */
   setHours(hours: Hours | undefined): void
+  /** Throws `settings_invalid` where `setHours` would. */
+  checkHours(hours: Hours): void
   revision(): string
 }
 
@@ -36,14 +48,21 @@ export interface Access {
 export interface Foundation {
   readonly schema: string
   readonly policies: readonly PolicyFile[]
+  /** What the roles of every tenant may do: templates with `@role`. */
+  readonly roles?: readonly PolicyFile[]
 }
 
-/** Throws `policies_invalid`. */
-export function openAccess(foundation: Foundation): Access {
-  const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
+/** Opens the decision point of a tenant. Throws `policies_invalid`. */
+export function openAccess(foundation: Foundation, tenant = ''): Access {
+  const own = [
+    ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
+    ...(foundation.roles ?? []),
+  ]
   const compileWith = (files: readonly PolicyFile[]): PolicySet =>
     compilePolicySet(foundation.schema, [...own, ...files])
+  let roles: Roles = { grants: [], declared: new Set() }
   let known: Known = { set: compileWith([]), entities: entityIndex(foundation.schema), timeOf: undefined }
+  const builtIn = rolesOf(known.set.engine)
   loadCountries()
 
   return {
@@ -51,10 +70,22 @@ export function openAccess(foundation: Foundation): Access {
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
     explain: (ctx, question) => explainForChain(ctx, question, known),
     putEntities: (source, list) => known.entities.put(source, list),
-    checkPolicies: (files) => void compileWith(files),
+    checkEntities: (list) => checkResources(list, foundation.schema),
+    checkHours: (hours) => void timeIn(hours),
+    checkPolicies: (files) => void withRoles(compileWith(files), roles, tenant),
     setPolicies(files) {
-      known = { ...known, set: compileWith(files) }
+      known = { ...known, set: withRoles(compileWith(files), roles, tenant) }
     },
+    setRoles(next) {
+      known = { ...known, set: withRoles(known.set, next, tenant) }
+      roles = next
+    },
+    checkRoles(files, next) {
+      const set = files === undefined ? known.set : compileWith(files)
+      checkLimits(set, next)
+      withRoles(set, next, tenant)
+    },
+    builtInRoles: () => builtIn,
     setHours(hours) {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
     },

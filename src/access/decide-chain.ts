@@ -17,13 +17,14 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
   const { set } = known
   const { context, entities, resource, action } = prepare(ctx, question, known)
+  const now = ctx.clock.now()
   const granted: Reason[] = []
   const refused: Reason[] = []
   const errors: PolicyFault[] = []
   let isAllowed = true
   for (const link of ctx.caller.chain) {
     const principal = entityOf(link)
-    const verdict = judge({ principal, action, resource, context }, entities, set)
+    const verdict = judge({ principal, action, resource, context }, entities, set, now)
     if (!verdict.isAllowed) isAllowed = false
     for (const policy of verdict.grants) granted.push(reasonOf(set, policy, principal))
     for (const reason of refusalsOf(verdict, principal, set)) refused.push(reason)
@@ -44,8 +45,9 @@ export function couldAllowForChain(ctx: Context, question: Question, known: Know
   // Without `arguments` and `origin` in the context, exactly the policies that need them fail to evaluate.
   const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, known)
   if (outsideOfMandate(ctx, action, resource, entities) !== undefined) return false
+  const now = ctx.clock.now()
   return ctx.caller.chain.every((link) =>
-    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set),
+    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set, now),
   )
 }
 

@@ -18,13 +18,15 @@ export interface Verdict {
  * project of the resource and the layer of the agent. A forbid that cannot be evaluated forbids, a ceiling that cannot
  * be evaluated refuses, and a grant that cannot be evaluated grants nothing.
  */
-export function judge(request: AccessRequest, entities: Entities, { engine, ceilings }: PolicySet): Verdict {
-  const { decision, reasons, errors } = engine.decide(request, entities)
+export function judge(request: AccessRequest, entities: Entities, set: PolicySet, now: number): Verdict {
+  const { engine, ceilings } = set
+  const { decision, reasons: found, errors } = engine.decide(request, entities)
+  const reasons = decision === 'allow' ? notEnded(found, set, now) : found
   if (decision === 'deny' && reasons.length > 0) {
     return { isAllowed: false, grants: NONE, forbids: reasons, ceilings: NONE, errors }
   }
   if (ceilings.everywhere.length === 0 && ceilings.byTarget.size === 0) {
-    return { isAllowed: decision === 'allow', grants: reasons, forbids: NONE, ceilings: NONE, errors }
+    return { isAllowed: reasons.length > 0, grants: reasons, forbids: NONE, ceilings: NONE, errors }
   }
   const grants = reasons.filter((policy) => !ceilings.byPolicy.has(policy))
   const permitting = new Set(reasons.map((policy) => ceilings.byPolicy.get(policy)))
@@ -34,17 +36,27 @@ export function judge(request: AccessRequest, entities: Entities, { engine, ceil
 }
 
 /** Whether it could be allowed if what is not known were as wished: a policy that fails for want of it agrees. */
-export function couldBeAllowed(request: AccessRequest, entities: Entities, { lenient, ceilings }: PolicySet): boolean {
+export function couldBeAllowed(request: AccessRequest, entities: Entities, set: PolicySet, now: number): boolean {
+  const { lenient, ceilings } = set
   const { decision, reasons, errors } = lenient.decide(request, entities)
   if (decision === 'deny' && reasons.length > 0) return false
   const failing = errors.map(({ policy }) => policy).filter((id) => lenient.policy(id)?.effect === 'permit')
-  const agreeing = [...reasons, ...failing]
+  const agreeing = notEnded([...reasons, ...failing], set, now)
   if (!agreeing.some((policy) => !ceilings.byPolicy.has(policy))) return false
   const permitting = new Set(agreeing.map((policy) => ceilings.byPolicy.get(policy)))
   return ceilingsAbove(request, entities, ceilings).every((ceiling) => permitting.has(ceiling))
 }
 
 const NONE: readonly never[] = Object.freeze([])
+
+/** A grant with an end grants nothing from that moment on. */
+function notEnded(policies: readonly string[], { ends }: PolicySet, now: number): readonly string[] {
+  if (ends.size === 0) return policies
+  return policies.filter((policy) => {
+    const end = ends.get(policy)
+    return end === undefined || now < end
+  })
+}
 
 /** The ceilings that concern this request: those of everything, of the principal, and of the projects of the resource. */
 function ceilingsAbove(

@@ -12,6 +12,12 @@ export interface PolicySet {
   /** Content address: the first 16 hex digits of the SHA-256 of everything that decides. */
   readonly revision: string
   readonly ceilings: Ceilings
+  /** The part of the revision that files make. */
+  readonly fileRevision: string
+  /** Ids of the grants that roles are. */
+  readonly links: ReadonlySet<string>
+  /** Grants that end, in milliseconds since the epoch. */
+  readonly ends: ReadonlyMap<string, number>
 }
 
 export interface Ceilings {
@@ -28,12 +34,19 @@ export function compilePolicySet(schema: string, files: readonly PolicyFile[]): 
   const engine = compiled(schema, files)
   const byName = new Map(files.map((file) => [file.name, file]))
   if (byName.size < files.length) throw invalid('two files of policies have the same name')
-  const problems = [...engine.policies()].flatMap((policy) => problemOf(policy, fileOf(policy, byName)))
+  const problems = [
+    ...[...engine.policies()].flatMap((policy) => problemOf(policy, fileOf(policy, byName))),
+    ...[...engine.templates()].flatMap((template) => templateProblem(template, fileOf(template, byName))),
+  ]
   if (problems.length > 0) throw invalid(problems.slice(0, 10).join('; '))
+  const fileRevision = revisionOf(schema, files)
   return {
     engine,
     lenient: engine.with({ onError: 'skip' }),
-    revision: revisionOf(schema, files),
+    revision: fileRevision,
+    fileRevision,
+    links: new Set(),
+    ends: new Map(),
     ceilings: ceilingsOf(files, engine, byName),
   }
 }
@@ -60,6 +73,17 @@ function revisionOf(schema: string, files: readonly PolicyFile[]): string {
   return hash.digest('hex').slice(0, 16)
 }
 
+/** The revision of policies with the roles that people have. */
+export function linksRevision(
+  fileRevision: string,
+  ends: ReadonlyMap<string, number>,
+  links: Iterable<string>,
+): string {
+  const named = [...links].sort().map((id) => [id, ends.get(id) ?? null])
+  if (named.length === 0) return fileRevision
+  return createHash('sha256').update(fileRevision).update(JSON.stringify(named)).digest('hex').slice(0, 16)
+}
+
 /** What Cedar allows, and the layer does not. */
 function problemOf(policy: PolicyInfo, file: PolicyFile | undefined): readonly string[] {
   if (file === undefined) return []
@@ -71,6 +95,15 @@ function problemOf(policy: PolicyInfo, file: PolicyFile | undefined): readonly s
   if (file.as !== 'ceiling' && policy.effect === 'permit' && layerOf(file).kind === 'foundation') {
     return [`${at}: \`${policy.id}\` permits, and the foundation grants nothing`]
   }
+  return []
+}
+
+/** A template grants what a role may do, and nothing else becomes of it. */
+function templateProblem(template: PolicyInfo, file: PolicyFile | undefined): readonly string[] {
+  const { source = '', line } = template.position
+  const at = `${source}:${line}`
+  if (template.annotations.role === undefined) return [`${at}: \`${template.id}\` has slots, and no @role`]
+  if (template.effect === 'forbid' || file?.as === 'ceiling') return [`${at}: \`${template.id}\`: a role only grants`]
   return []
 }
 

@@ -87,6 +87,8 @@ export interface Engine {
   with(change: EngineChange): Engine
   policy(id: string): PolicyInfo | undefined
   policies(): IterableIterator<PolicyInfo>
+  /** Policies with slots, which decide nothing until they are linked. */
+  templates(): IterableIterator<PolicyInfo>
 }
 
 interface EngineState {
@@ -127,6 +129,9 @@ function engineOf(state: EngineState): Engine {
     },
     policy: (id) => set.policies.get(id)?.policy,
     policies,
+    *templates() {
+      for (const { info } of values(set.templates)) yield info
+    },
   }
 }
 

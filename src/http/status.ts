@@ -18,6 +18,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   // access
   policies_invalid: 422,
   settings_invalid: 422,
+  resources_invalid: 422,
   // identity
   manifest_invalid: 422,
   principal_unknown: 404,

@@ -3,7 +3,8 @@ import { type Declaration, declarationsOf, type PrincipalDeclaration } from './d
 import type { Manifest } from './manifest.ts'
 import { manifestError } from './manifest-sections.ts'
 import type { PublicJwk } from './public-jwk.ts'
-import type { Snapshot } from './snapshot.ts'
+import { heldRole, heldRoleKey, type RoleEntry } from './role-assignment.ts'
+import type { AssigneeKind, Snapshot } from './snapshot.ts'
 
 /** What applying a manifest did to one thing. `fields` names what is new or other than before. */
 export interface Change {
@@ -27,12 +28,13 @@ export async function applyManifests(
   manifests: readonly Manifest[],
   before: Snapshot,
   now: number,
+  builtInRoles: ReadonlySet<string>,
 ): Promise<Changes> {
-  const { declarations, problems } = declarationsOf(manifests, before)
+  const { declarations, problems } = declarationsOf(manifests, before, builtInRoles)
   if (problems.length > 0) throw manifestError(problems)
   const changes = new Map<Declaration, Change>()
   // Roles first, groups last, and users before the agents that they answer for: each refers only to what is there.
-  for (const kind of ['Role', 'User', 'Service', 'Agent', 'Group'] as const) {
+  for (const kind of ['Role', 'User', 'Service', 'Agent', 'Group', 'AgentType'] as const) {
     for (const declared of declarations.filter((entry) => entry.kind === kind)) {
       changes.set(declared, await applyOne(q, declared, before, now))
     }
@@ -43,6 +45,7 @@ export async function applyManifests(
 async function applyOne(q: Q, declared: Declaration, before: Snapshot, now: number): Promise<Change> {
   if (declared.kind === 'Role') return applyRole(q, declared, before)
   if (declared.kind === 'Group') return applyGroup(q, declared, before)
+  if (declared.kind === 'AgentType') return applyAgentType(q, declared, before)
   return applyPrincipal(q, declared, before, now)
 }
 
@@ -81,11 +84,14 @@ async function applyGroup(q: Q, declared: Declaration & { kind: 'Group' }, befor
       await q.insertInto('group_members').values({ group_id: id, principal_id: member }).execute()
     }
   }
-  if (entry.roles !== undefined && !sameSet(entry.roles, known?.roles ?? [])) {
-    fields.push('roles')
-    await assignRoles(q, 'group', id, entry.roles)
-  }
+  if (await assignRoles(q, 'group', id, entry.roles, before)) fields.push('roles')
   return change(declared, known, fields)
+}
+
+async function applyAgentType(q: Q, declared: Declaration & { kind: 'AgentType' }, before: Snapshot): Promise<Change> {
+  const { id, entry } = declared
+  const fields = (await assignRoles(q, 'agent_type', id, entry.roles, before)) ? ['roles'] : []
+  return change(declared, {}, fields)
 }
 
 async function applyPrincipal(q: Q, declared: PrincipalDeclaration, before: Snapshot, now: number): Promise<Change> {
@@ -107,10 +113,7 @@ async function applyPrincipal(q: Q, declared: PrincipalDeclaration, before: Snap
       .onConflict((c) => c.column('id').doUpdateSet({ ...next, updated_at: now }))
       .execute()
   }
-  if (entry.roles !== undefined && !sameSet(entry.roles, before.ownRoles.get(id) ?? [])) {
-    fields.push('roles')
-    await assignRoles(q, 'principal', id, entry.roles)
-  }
+  if (await assignRoles(q, 'principal', id, entry.roles, before)) fields.push('roles')
   const keys = new Map(entry.keys?.map(({ thumbprint, jwk }) => [thumbprint, jwk]))
   if (entry.keys !== undefined && !sameKeys(keys, before.keys.get(id) ?? new Map())) {
     fields.push('keys')
@@ -119,11 +122,32 @@ async function applyPrincipal(q: Q, declared: PrincipalDeclaration, before: Snap
   return change(declared, known, fields)
 }
 
-async function assignRoles(q: Q, kind: 'principal' | 'group', id: string, roles: readonly string[]): Promise<void> {
+/** Makes `roles` what somebody has; says whether that is other than before. */
+async function assignRoles(
+  q: Q,
+  kind: AssigneeKind,
+  id: string,
+  roles: readonly RoleEntry[] | undefined,
+  before: Snapshot,
+): Promise<boolean> {
+  if (roles === undefined) return false
+  const held = roles.map(heldRole)
+  if (sameSet(held.map(heldRoleKey), (before.heldRoles[kind].get(id) ?? []).map(heldRoleKey))) return false
   await q.deleteFrom('role_assignments').where('assignee_kind', '=', kind).where('assignee_id', '=', id).execute()
-  for (const role of roles) {
-    await q.insertInto('role_assignments').values({ role_id: role, assignee_kind: kind, assignee_id: id }).execute()
+  for (const { role, on, until } of held) {
+    await q
+      .insertInto('role_assignments')
+      .values({
+        role_id: role,
+        assignee_kind: kind,
+        assignee_id: id,
+        resource_type: on?.type ?? '',
+        resource_id: on?.id ?? '',
+        ends_at: until ?? null,
+      })
+      .execute()
   }
+  return true
 }
 
 /** Makes `keys` the registered keys of a principal. Whoever has keys has no client secret: it would be the weaker way in. */

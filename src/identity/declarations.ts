@@ -1,4 +1,5 @@
 import type { Manifest, PrincipalEntry } from './manifest.ts'
+import { roleNameOf } from './role-assignment.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** One thing that a manifest declares, and where it says so. */
@@ -6,6 +7,7 @@ export type Declaration =
   | PrincipalDeclaration
   | (Place & { readonly kind: 'Group'; readonly entry: Entry<'groups'> })
   | (Place & { readonly kind: 'Role'; readonly entry: Entry<'roles'> })
+  | (Place & { readonly kind: 'AgentType'; readonly entry: Entry<'agentTypes'> })
 
 export type PrincipalDeclaration = Place & {
   readonly kind: 'User' | 'Service' | 'Agent'
@@ -26,13 +28,14 @@ type Entry<Name extends Section> = NonNullable<Manifest['sections'][Name]>[strin
 export function declarationsOf(
   manifests: readonly Manifest[],
   before: Snapshot,
+  builtIn: ReadonlySet<string>,
 ): { readonly declarations: readonly Declaration[]; readonly problems: readonly string[] } {
   const declarations = manifests.flatMap(list)
   const problems = [
     ...repeated(declarations),
     ...declarations.flatMap((declared) => [
       ...otherKind(declared, before),
-      ...danglingRoles(declared, declarations, before),
+      ...danglingRoles(declared, declarations, before, builtIn),
       ...(declared.kind === 'Group' ? danglingMembers(declared, declarations, before) : []),
       ...(declared.kind === 'Agent' ? wrongSponsor(declared, declarations, before) : []),
     ]),
@@ -64,6 +67,9 @@ function list(manifest: Manifest): Declaration[] {
     ...Object.entries(sections.agents ?? {}).map(
       ([id, entry]) => ({ ...place('agents', id), kind: 'Agent', entry }) as const,
     ),
+    ...Object.entries(sections.agentTypes ?? {}).map(
+      ([id, entry]) => ({ ...place('agentTypes', id), kind: 'AgentType', entry }) as const,
+    ),
     ...Object.entries(sections.groups ?? {}).map(
       ([id, entry]) => ({ ...place('groups', id), kind: 'Group', entry }) as const,
     ),
@@ -87,13 +93,18 @@ function otherKind(declared: Declaration, before: Snapshot): string[] {
   return [`${declared.at()}: the directory has this id with the kind ${known.kind}`]
 }
 
-function danglingRoles(declared: Declaration, all: readonly Declaration[], before: Snapshot): string[] {
+function danglingRoles(
+  declared: Declaration,
+  all: readonly Declaration[],
+  before: Snapshot,
+  builtIn: ReadonlySet<string>,
+): string[] {
   if (declared.kind === 'Role') return []
   const exists = (role: string) =>
-    before.roles.has(role) || all.some((other) => other.kind === 'Role' && other.id === role)
-  return (declared.entry.roles ?? []).flatMap((role, index) =>
-    exists(role) ? [] : [`${declared.at('roles', index)}: no role \`${role}\``],
-  )
+    builtIn.has(role) || before.roles.has(role) || all.some((other) => other.kind === 'Role' && other.id === role)
+  return (declared.entry.roles ?? [])
+    .map(roleNameOf)
+    .flatMap((role, index) => (exists(role) ? [] : [`${declared.at('roles', index)}: no role \`${role}\``]))
 }
 
 function danglingMembers(

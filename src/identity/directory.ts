@@ -6,6 +6,7 @@ import { IdentityError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
 import type { GatewayKey, Group, Principal, PrincipalStatus, Role } from './principal.ts'
 import type { PublicJwk } from './public-jwk.ts'
+import type { HeldRole, RoleAssignment } from './role-assignment.ts'
 import { hashClientSecret, hashGatewayKey, matchesClientSecret, newSecret } from './secrets.ts'
 import { loadSnapshot, type Snapshot } from './snapshot.ts'
 
@@ -44,6 +45,8 @@ export interface Directory {
   /** Brings the directory to what the manifests declare together; applying them again changes nothing. */
   apply(...manifests: readonly Manifest[]): Promise<Changes>
 
+  /** Every role that somebody has; those that are limited, and those that are not. */
+  roleAssignments(): readonly RoleAssignment[]
   /** The directory as policies see it. */
   entities(): DirectoryEntity[]
   /**
@@ -57,7 +60,12 @@ const DAY = 24 * 60 * 60
 const LONGEST_TTL = 365 * DAY
 
 /** Opens the directory of the tenant whose store this is. */
-export async function openDirectory(store: TenantStore, clock: Clock): Promise<Directory> {
+export async function openDirectory(
+  store: TenantStore,
+  clock: Clock,
+  options: { readonly builtInRoles?: ReadonlySet<string> } = {},
+): Promise<Directory> {
+  const { builtInRoles = new Set<string>() } = options
   let snapshot: Snapshot = await store.read(loadSnapshot)
   const listeners = new Set<(ids: readonly PrincipalId[]) => void>()
 
@@ -191,12 +199,13 @@ export async function openDirectory(store: TenantStore, clock: Clock): Promise<D
       change(
         // A role or group may stand behind anybody's rights.
         (changes: Changes) =>
-          changes.some(({ kind, effect }) => effect !== 'unchanged' && (kind === 'Group' || kind === 'Role'))
+          changes.some(({ kind, effect }) => effect !== 'unchanged' && CONCERNS_MANY.has(kind))
             ? [...snapshot.principals.keys()]
             : changes.filter(({ effect }) => effect !== 'unchanged').map(({ id }) => id),
-        (q, before) => applyManifests(q, manifests, before, clock.now()),
+        (q, before) => applyManifests(q, manifests, before, clock.now(), builtInRoles),
       ),
 
+    roleAssignments: () => assignmentsOf(snapshot),
     entities: () => entitiesOf(snapshot),
     onChange(listener) {
       listeners.add(listener)
@@ -206,6 +215,20 @@ export async function openDirectory(store: TenantStore, clock: Clock): Promise<D
     },
   }
 }
+
+const CONCERNS_MANY: ReadonlySet<string> = new Set(['Group', 'Role', 'AgentType'])
+
+function assignmentsOf({ heldRoles, principals }: Snapshot): readonly RoleAssignment[] {
+  const listed = (held: ReadonlyMap<string, readonly HeldRole[]>, typeOf: (id: string) => Type): RoleAssignment[] =>
+    [...held].flatMap(([id, list]) => list.map((one) => ({ ...one, assignee: { type: typeOf(id), id } })))
+  return [
+    ...listed(heldRoles.principal, (id) => principals.get(id)?.kind ?? 'User'),
+    ...listed(heldRoles.group, () => 'Group'),
+    ...listed(heldRoles.agent_type, () => 'AgentType'),
+  ]
+}
+
+type Type = RoleAssignment['assignee']['type']
 
 /** INVARIANT: everybody hears of a change, even when somebody before them fails. */
 function tell(listeners: Iterable<(ids: readonly PrincipalId[]) => void>, ids: readonly PrincipalId[]): void {

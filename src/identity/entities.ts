@@ -1,4 +1,5 @@
 import type { Principal } from './principal.ts'
+import type { HeldRole } from './role-assignment.ts'
 import type { Snapshot } from './snapshot.ts'
 
 // A type, not an interface: it has to pass as JSON.
@@ -14,17 +15,24 @@ export interface DirectoryEntity {
 /** The directory as policies see it: principals under their groups, roles and agent type. */
 export function entitiesOf(snapshot: Snapshot): DirectoryEntity[] {
   const principals = [...snapshot.principals.values()]
-  const types = new Set(principals.flatMap((principal) => principal.agentType ?? []))
+  const typeRoles = snapshot.heldRoles.agent_type
+  const types = new Set([...principals.flatMap((principal) => principal.agentType ?? []), ...typeRoles.keys()])
   return [
     ...[...snapshot.roles.keys()].map((id) => bare('Role', id)),
     ...[...snapshot.groups.keys()].map((id) => bare('Group', id)),
-    ...[...types].sort().map((id) => bare('AgentType', id)),
+    ...[...types].sort().map((id) => ({ ...bare('AgentType', id), parents: rolesEverywhere(typeRoles.get(id)) })),
     ...principals.map(entityOf),
   ]
 }
 
 function bare(type: string, id: string): DirectoryEntity {
   return { uid: { type, id }, attrs: {}, parents: [] }
+}
+
+function rolesEverywhere(held: readonly HeldRole[] | undefined): readonly Uid[] {
+  return (held ?? [])
+    .filter(({ on, until }) => on === undefined && until === undefined)
+    .map(({ role }) => ({ type: 'Role', id: role }))
 }
 
 function entityOf(principal: Principal): DirectoryEntity {

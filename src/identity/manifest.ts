@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parsePrincipalId } from '../kernel/index.ts'
 import { parseSections, type Sections } from './manifest-sections.ts'
 import { parsePublicJwk } from './public-jwk.ts'
+import { heldRole, heldRoleKey, roleEntry } from './role-assignment.ts'
 
 const NAME_RULE = 'must be 1 to 128 letters, digits, `.`, `_`, `@` or `-`, first and last a letter or digit'
 const id = z.string().refine((text) => parsePrincipalId(text) !== undefined, NAME_RULE)
@@ -15,7 +16,13 @@ const publicKey = z.unknown().transform((value, ctx) => {
   return z.NEVER
 })
 
-const principal = { name: title.optional(), roles: ids.optional(), keys: z.array(publicKey).max(10).optional() }
+const roles = z
+  .array(roleEntry(id))
+  .refine(
+    (list) => new Set(list.map((entry) => heldRoleKey({ ...heldRole(entry), until: undefined }))).size === list.length,
+    'must not name anything twice',
+  )
+const principal = { name: title.optional(), roles: roles.optional(), keys: z.array(publicKey).max(10).optional() }
 const user = z.strictObject(principal)
 const service = z.strictObject(principal)
 const agent = z.strictObject({
@@ -23,7 +30,8 @@ const agent = z.strictObject({
   sponsor: z.string({ error: 'an agent needs a sponsor, the id of a user' }).pipe(id),
   type: id.optional(),
 })
-const group = z.strictObject({ name: title.optional(), members: ids.optional(), roles: ids.optional() })
+const group = z.strictObject({ name: title.optional(), members: ids.optional(), roles: roles.optional() })
+const agentType = z.strictObject({ roles: roles.optional() })
 const role = z.strictObject({ title: title.optional() })
 
 /**
@@ -36,6 +44,7 @@ export const identitySections = {
   agents: z.record(id, agent),
   groups: z.record(id, group),
   roles: z.record(id, role),
+  agentTypes: z.record(id, agentType),
 }
 
 export type Manifest = Sections<typeof identitySections>

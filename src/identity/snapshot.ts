@@ -2,20 +2,23 @@ import type { PrincipalId } from '../kernel/index.ts'
 import type { Queries, TenantTables } from '../store/index.ts'
 import type { GatewayKey, Group, Principal, Role } from './principal.ts'
 import type { PublicJwk } from './public-jwk.ts'
+import type { HeldRole } from './role-assignment.ts'
 
 /** The whole directory in memory, as it was committed last. */
 export interface Snapshot {
   readonly principals: ReadonlyMap<string, Principal>
   readonly groups: ReadonlyMap<string, Group>
   readonly roles: ReadonlyMap<string, Role>
-  /** Roles that were assigned to the principal itself. */
-  readonly ownRoles: ReadonlyMap<string, readonly string[]>
+  /** Roles as they were assigned, by the id of who has them. */
+  readonly heldRoles: Readonly<Record<AssigneeKind, ReadonlyMap<string, readonly HeldRole[]>>>
   /** Registered keys by principal, by thumbprint. */
   readonly keys: ReadonlyMap<string, ReadonlyMap<string, PublicJwk>>
   readonly clientSecrets: ReadonlyMap<string, string>
   /** Gateway keys that are not revoked, by the SHA-256 of their secret. */
   readonly gatewayKeys: ReadonlyMap<string, GatewayKey>
 }
+
+export type AssigneeKind = TenantTables['role_assignments']['assignee_kind']
 
 export async function loadSnapshot(q: Queries<TenantTables>): Promise<Snapshot> {
   const principals = await q.selectFrom('principals').selectAll().orderBy('id').execute()
@@ -25,19 +28,20 @@ export async function loadSnapshot(q: Queries<TenantTables>): Promise<Snapshot> 
   const assignments = await q.selectFrom('role_assignments').selectAll().orderBy('role_id').execute()
   const credentials = await q.selectFrom('credentials').selectAll().where('revoked_at', 'is', null).execute()
 
-  const rolesOf = (kind: 'principal' | 'group'): Map<string, string[]> =>
-    gather(assignments.filter((row) => row.assignee_kind === kind).map((row) => [row.assignee_id, row.role_id]))
-  const ownRoles = rolesOf('principal')
-  const groupRoles = rolesOf('group')
+  const heldBy = (kind: AssigneeKind): Map<string, HeldRole[]> =>
+    gather(assignments.filter((row) => row.assignee_kind === kind).map((row) => [row.assignee_id, heldRoleOf(row)]))
+  const heldRoles = { principal: heldBy('principal'), group: heldBy('group'), agent_type: heldBy('agent_type') }
+  const ownRoles = (id: string): readonly string[] => everywhere(heldRoles.principal.get(id))
+  const groupRoles = (id: string): readonly string[] => everywhere(heldRoles.group.get(id))
   const groupsOf = gather(members.map((row) => [row.principal_id, row.group_id]))
   const membersOf = gather(members.map((row) => [row.group_id, row.principal_id]))
 
   return {
-    ownRoles,
+    heldRoles,
     principals: new Map(
       principals.map((row) => {
         const inGroups = groupsOf.get(row.id) ?? []
-        const inherited = inGroups.flatMap((group) => groupRoles.get(group) ?? [])
+        const inherited = inGroups.flatMap(groupRoles)
         return [
           row.id,
           {
@@ -48,7 +52,7 @@ export async function loadSnapshot(q: Queries<TenantTables>): Promise<Snapshot> 
             sponsor: row.sponsor === null ? undefined : principalId(row.sponsor),
             agentType: row.agent_type ?? undefined,
             groups: inGroups,
-            roles: [...new Set([...(ownRoles.get(row.id) ?? []), ...inherited])].sort(),
+            roles: [...new Set([...ownRoles(row.id), ...inherited])].sort(),
           },
         ]
       }),
@@ -56,7 +60,7 @@ export async function loadSnapshot(q: Queries<TenantTables>): Promise<Snapshot> 
     groups: new Map(
       groups.map((row) => [
         row.id,
-        { id: row.id, name: row.name, members: membersOf.get(row.id) ?? [], roles: groupRoles.get(row.id) ?? [] },
+        { id: row.id, name: row.name, members: membersOf.get(row.id) ?? [], roles: groupRoles(row.id) },
       ]),
     ),
     roles: new Map(roles.map((row) => [row.id, { id: row.id, title: row.title }])),
@@ -92,8 +96,18 @@ function principalId(text: string): PrincipalId {
   return text as PrincipalId // written by us, after parsePrincipalId
 }
 
-function gather(pairs: readonly (readonly [string, string])[]): Map<string, string[]> {
-  const gathered = new Map<string, string[]>()
+function heldRoleOf(row: TenantTables['role_assignments']): HeldRole {
+  const on = row.resource_type === '' ? undefined : { type: row.resource_type, id: row.resource_id }
+  return { role: row.role_id, on, until: row.ends_at ?? undefined }
+}
+
+/** Roles that are limited to nothing. */
+function everywhere(held: readonly HeldRole[] | undefined): readonly string[] {
+  return (held ?? []).filter(({ on, until }) => on === undefined && until === undefined).map(({ role }) => role)
+}
+
+function gather<T>(pairs: readonly (readonly [string, T])[]): Map<string, T[]> {
+  const gathered = new Map<string, T[]>()
   for (const [key, value] of pairs) {
     const list = gathered.get(key)
     if (list === undefined) gathered.set(key, [value])

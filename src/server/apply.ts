@@ -4,26 +4,39 @@ import {
   type PolicyFile,
   policyFileOf,
   policySections,
+  resourceSections,
   storedPolicyFiles,
 } from '../access/index.ts'
-import { type DeclaredRetention, declareRetention, retentionSections } from '../audit/index.ts'
+import {
+  type DeclaredRetention,
+  declareRetention,
+  type Exports,
+  exportSections,
+  retentionSections,
+} from '../audit/index.ts'
 import { type Catalog, catalogSections } from '../gateway/index.ts'
 import type { Applied, NamedText } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
-import type { Clock } from '../kernel/index.ts'
+import type { Clock, TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
+import { applyResources, checkResources } from './resources.ts'
+import { checkRoles } from './roles.ts'
 
 const sections = {
   ...identitySections,
   ...catalogSections,
   ...policySections,
+  ...resourceSections,
   ...retentionSections,
+  ...exportSections,
 }
 
 export interface ApplyDeps {
+  readonly tenant: TenantId
   readonly store: TenantStore
   readonly directory: Directory
   readonly catalog: Catalog
+  readonly exports: Pick<Exports, 'apply'>
   readonly access: Access
   readonly clock: Clock
 }
@@ -42,13 +55,17 @@ export async function applyManifests(
   const byFile = new Map(named.map((declared) => [declared.file, declared]))
   const policies = [...byFile.values()].map((declared) => fileNamed(declared, files))
   const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
-  if (policyChanges.some(({ effect }) => effect !== 'unchanged')) deps.access.checkPolicies(policies)
+  const hasNewPolicies = policyChanges.some(({ effect }) => effect !== 'unchanged')
+  const declared = parsed.map((one) => one.sections)
+  checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
+  checkResources(declared, deps.tenant, deps.access)
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
-  if (policyChanges.some(({ effect }) => effect !== 'unchanged')) await putPolicies(policies, deps)
+  if (hasNewPolicies) await putPolicies(policies, deps)
+  const resources = await applyResources(declared, deps.tenant, deps)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
-  return [...people, ...things, ...policyChanges, ...retention]
+  return [...people, ...things, ...resources, ...policyChanges, ...retention, ...(await deps.exports.apply(...parsed))]
 }
 
 function declaredRetention(sections: readonly (DeclaredRetention | undefined)[]): DeclaredRetention {

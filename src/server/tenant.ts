@@ -3,8 +3,15 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Access, openAccess } from '../access/index.ts'
-import { fileTombstones, type Log, openLog } from '../audit/index.ts'
-import { type Catalog, createGateway, openCatalog, toolReview } from '../gateway/index.ts'
+import { fileTombstones, type Log, openExports, openLog } from '../audit/index.ts'
+import {
+  type Catalog,
+  createGateway,
+  isRefusedAddress,
+  openCatalog,
+  publicLookup,
+  toolReview,
+} from '../gateway/index.ts'
 import { type TenantFace, traceOf } from '../http/index.ts'
 import { type Directory, openDirectory } from '../identity/index.ts'
 import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
@@ -14,7 +21,9 @@ import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import { logKeysText } from './log-keys.ts'
 import { recordTokensIn } from './record-tokens.ts'
+import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
+import { rolesIn } from './roles.ts'
 
 export interface TenantDeps {
   readonly stores: Stores
@@ -39,10 +48,11 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const issuer = `${deps.publicUrl}/t/${id}`
   const store = await stores.tenant(id)
   const keyRing = await openKeyRing(store, deps.master, id, clock)
-  const directory = await openDirectory(store, clock)
+  const access = openAccess(readFoundation(), id)
+  const directory = await openDirectory(store, clock, { builtInRoles: access.builtInRoles() })
   const catalog = await openCatalog({ store, keyRing, environment: deps.environment })
-  const access = openAccess(readFoundation())
   access.setPolicies(await storedPolicies(store))
+  await loadResources(store, access)
   keepEntities(id, access, directory, catalog)
   const log = await openTenantLog(id, issuer, keyRing, deps)
   const logKeys = logKeysText(log.origin, keyRing)
@@ -65,6 +75,17 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     reportFault: report('the authorization server failed'),
   })
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
+  const exports = await openExports({
+    tenant: id,
+    store,
+    keyRing,
+    environment: deps.environment,
+    log,
+    directory: stores.tenantFile(id, '.exports'),
+    guard: { lookup: publicLookup, isRefusedAddress },
+    clock,
+    report: (target, error) => deps.log.warn({ err: error, tenant: id, target }, 'records could not be exported'),
+  })
   const gateway = createGateway({
     tenant: id,
     clock,
@@ -84,6 +105,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     access,
     catalog,
     log,
+    exports,
     logKeys,
     authorization,
     gateway,
@@ -103,7 +125,8 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         expiresAt: asker.caller.expiresAt,
       },
     }),
-    apply: (manifests, policies) => applyManifests(manifests, policies, { store, directory, catalog, access, clock }),
+    apply: (manifests, policies) =>
+      applyManifests(manifests, policies, { tenant: id, store, directory, catalog, exports, access, clock }),
     onCut: (ctx, cut) =>
       directory.onChange(() => {
         if (!ctx.caller.chain.every((link) => directory.inGoodStanding(link.id))) cut()
@@ -113,6 +136,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     },
     async close() {
       await gateway.close()
+      await exports.close()
       await retention.close()
       await log.close()
     },
@@ -143,20 +167,32 @@ const SALLYPORT = 'sallyport' as PrincipalId
 
 const FOUNDATION = join(import.meta.dirname, '../../foundation')
 
-/** Schema and guardrails that ship with the product. */
+/** Schema, guardrails and roles that ship with the product. */
 function readFoundation() {
-  const names = globSync('policies/**/*.cedar', { cwd: FOUNDATION }).sort()
+  const files = (pattern: string) =>
+    globSync(pattern, { cwd: FOUNDATION })
+      .sort()
+      .map((name) => ({ name: `foundation/${name}`, text: readFileSync(join(FOUNDATION, name), 'utf8') }))
   return {
     schema: readFileSync(join(FOUNDATION, 'schema.cedarschema'), 'utf8'),
-    policies: names.map((name) => ({ name: `foundation/${name}`, text: readFileSync(join(FOUNDATION, name), 'utf8') })),
+    policies: files('policies/**/*.cedar'),
+    roles: files('roles/*.cedar'),
   }
 }
 
 /** Policies see the directory and the catalogue as they are now. */
 function keepEntities(id: TenantId, access: Access, directory: Directory, catalog: Catalog): void {
   access.putEntities('tenant', [{ uid: { type: 'Tenant', id }, attrs: {}, parents: [] }])
-  const putDirectory = (): void => access.putEntities('directory', directory.entities())
-  const putCatalog = (): void => access.putEntities('catalog', catalog.entities())
+  const tenant = [{ type: 'Tenant', id }]
+  const putDirectory = (): void => {
+    access.putEntities('directory', directory.entities())
+    access.setRoles(rolesIn(directory))
+  }
+  const putCatalog = (): void =>
+    access.putEntities(
+      'catalog',
+      catalog.entities().map((entity) => (entity.parents.length === 0 ? { ...entity, parents: tenant } : entity)),
+    )
   putDirectory()
   putCatalog()
   directory.onChange(putDirectory)

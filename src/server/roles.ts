@@ -1,0 +1,51 @@
+import type { Access, PolicyFile, RoleGrant, Roles } from '../access/index.ts'
+import { type Directory, heldRole, type Manifest } from '../identity/index.ts'
+
+/** Who has which role, for the decision point. */
+export function rolesIn(directory: Directory): Roles {
+  return {
+    grants: directory.roleAssignments(),
+    declared: new Set([...directory.roles()].map(({ id }) => id)),
+  }
+}
+
+/**
+ * Throws `policies_invalid` where roles, as they would be after these manifests, do not fit the policies (those in
+ * force, where none are given).
+ */
+export function checkRoles(
+  manifests: readonly Manifest['sections'][],
+  policies: readonly PolicyFile[] | undefined,
+  { directory, access }: { readonly directory: Directory; readonly access: Access },
+): void {
+  const before = rolesIn(directory)
+  const declared = manifests.flatMap(declaredGrants)
+  const again = new Set(declared.map(({ assignee }) => keyOf(assignee)))
+  access.checkRoles(policies, {
+    grants: [
+      ...before.grants.filter(({ assignee }) => !again.has(keyOf(assignee))),
+      ...declared.flatMap(({ grants }) => grants),
+    ],
+    declared: new Set([...before.declared, ...manifests.flatMap(({ roles }) => Object.keys(roles ?? {}))]),
+  })
+}
+
+interface Declared {
+  readonly assignee: RoleGrant['assignee']
+  readonly grants: readonly RoleGrant[]
+}
+
+function declaredGrants({ users, services, agents, groups, agentTypes }: Manifest['sections']): readonly Declared[] {
+  const sections = { User: users, Service: services, Agent: agents, Group: groups, AgentType: agentTypes }
+  return Object.entries(sections).flatMap(([type, section]) =>
+    Object.entries(section ?? {}).flatMap(([id, { roles }]) =>
+      roles === undefined
+        ? []
+        : [{ assignee: { type, id }, grants: roles.map((role) => ({ ...heldRole(role), assignee: { type, id } })) }],
+    ),
+  )
+}
+
+function keyOf({ type, id }: RoleGrant['assignee']): string {
+  return `${type}::${id}`
+}
