@@ -11,7 +11,8 @@ export type RequestBody = Record<string, Json>
 
 /**
  * Parses the body. Where a key stands twice the last one counts, for the decision and for the upstream alike, because the
- * upstream gets what was parsed and not what was sent. Throws `body_not_json`, `body_invalid`.
+ * upstream gets what was parsed and not what was sent. Throws `body_not_json`, and `body_invalid` also for parameters by
+ * which an upstream could do something else than what is decided.
  */
 export function parseBody(request: GatewayRequest): RequestBody {
   let value: unknown
@@ -23,8 +24,48 @@ export function parseBody(request: GatewayRequest): RequestBody {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new GatewayError('body_invalid', 'the body is not a JSON object')
   }
-  return value as RequestBody // JSON.parse gives an object of JSON values
+  const body = value as RequestBody // JSON.parse gives an object of JSON values
+  for (const name of Object.keys(body)) checkParameter(name, body[name])
+  return body
 }
+
+function checkParameter(name: string, value: Json | undefined): void {
+  const folded = name.normalize('NFKC').toLowerCase()
+  if (UNDECIDED.has(folded) && value !== null) {
+    throw new GatewayError(
+      'body_invalid',
+      `with the parameter \`${folded}\` the upstream could do what was not decided`,
+    )
+  }
+  // Some upstreams do not mind the case of keys, and the last one counts.
+  if (DECIDING.has(folded) && folded !== name) {
+    throw new GatewayError('body_invalid', `the parameter \`${name.slice(0, LONGEST_NAME)}\` is not \`${folded}\``)
+  }
+}
+
+// Parameters that were looked at for the decision.
+const DECIDING: ReadonlySet<string> = new Set([
+  'model',
+  'messages',
+  'system',
+  'tools',
+  'functions',
+  'stream',
+  'stream_options',
+  'web_search_options',
+  'mcp_servers',
+  'container',
+])
+// OpenRouter, LiteLLM and xAI: other models to fall back to, other servers to turn to, tools that the upstream runs.
+const UNDECIDED: ReadonlySet<string> = new Set([
+  'models',
+  'fallbacks',
+  'api_base',
+  'base_url',
+  'custom_llm_provider',
+  'plugins',
+  'search_parameters',
+])
 
 /** What goes up. Throws `body_invalid` for what is nested too deeply to be written. */
 export function writeBody(body: RequestBody): string {
