@@ -1,4 +1,5 @@
 export { type Catalog, type CatalogChanges, catalogSections, openCatalog, type ToolEntry } from './catalog/index.ts'
 export { GATEWAY_STATUS, GatewayError, type GatewayErrorCode } from './errors.ts'
+export { isRefusedAddress, publicLookup } from './forwarding/public-lookup.ts'
 export { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 export { type ToolReview, toolReview } from './tools/index.ts'

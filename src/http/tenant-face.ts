@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Access } from '../access/index.ts'
-import type { Log } from '../audit/index.ts'
+import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory, Principal } from '../identity/index.ts'
 import type { Context, TenantId } from '../kernel/index.ts'
@@ -14,6 +14,7 @@ export interface TenantFace {
   readonly directory: Directory
   readonly access: Access
   readonly log: Log
+  readonly exports: Pick<Exports, 'list'>
   /** The log's verifier keys, one a line. */
   readonly logKeys: string
   readonly authorization: AuthorizationServer

@@ -144,7 +144,7 @@ const AUTHENTICATIONS: Readonly<Record<string, number>> = { signin: 1, refused: 
 
 function changeEvent({ body }: ReadableRecord): Mapped {
   const verb = (textOf(body.action) ?? textOf(body.event) ?? '').split(':').at(-1) ?? ''
-  const principal = textOf(body.principal)
+  const principal = textOf(body.principal) ?? textOf(body.person)
   const shared = {
     from: body,
     attributes: { activity_name: verb === '' ? 'change' : verb, actor: actorOf(body), status_id: STATUS.success },
@@ -152,7 +152,7 @@ function changeEvent({ body }: ReadableRecord): Mapped {
   if (principal !== undefined) {
     const attributes = { ...shared.attributes, user: { uid: principal, name: principal } }
     const activity = ACCOUNT_CHANGES[verb] ?? OTHER
-    return { ...shared, className: 'Account Change', activity, attributes, taken: ['principal'] }
+    return { ...shared, className: 'Account Change', activity, attributes, taken: ['principal', 'person'] }
   }
   const resource = isObject(body.resource) ? body.resource : {}
   const entity = { uid: textOf(resource.id) ?? 'unknown', type: textOf(resource.type) ?? 'unknown' }

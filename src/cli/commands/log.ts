@@ -5,6 +5,7 @@ import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { recordLine, recordSchema, recordText } from '../record-text.ts'
 import { sessionOf } from '../session.ts'
+import { exportCommand } from './log-export.ts'
 import { forgetCommand } from './log-forget.ts'
 import { receiptCommand } from './log-receipt.ts'
 import { verifyCommand } from './log-verify.ts'
@@ -66,6 +67,7 @@ export function logCommand(): Command {
         output.line(record, () => recordLine(record))
       }
     })
+  log.addCommand(exportCommand())
   log.addCommand(forgetCommand())
   log.addCommand(receiptCommand())
   log.addCommand(verifyCommand())

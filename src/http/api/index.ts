@@ -2,6 +2,7 @@ import type { Route } from '../route.ts'
 import { accessRoutes } from './access.ts'
 import { applyRoutes } from './apply.ts'
 import { authzenRoutes } from './authzen.ts'
+import { exportRoutes } from './exports.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { toolRoutes } from './tools.ts'
@@ -14,4 +15,5 @@ export const apiRoutes: readonly Route[] = [
   ...accessRoutes,
   ...authzenRoutes,
   ...recordRoutes,
+  ...exportRoutes,
 ]
