@@ -35,3 +35,13 @@ test('arguments become tags by their pointer', () => {
   assert.deepEqual(entity.tags, { '/to': 'bob' })
   assert.deepEqual(facts.arguments, { __entity: entity.uid })
 })
+
+test('an argument whose origin nobody says counts as made up', () => {
+  const { facts } = callFactsFor({
+    arguments: { '/to/0': 'eve', '/body': 'x' },
+    origin: { ...origin, user: ['/body'] },
+  })
+  const { model, user } = facts.origin as Record<keyof typeof origin, string[]> // as above
+  assert.deepEqual(model, ['/to/0', '/to'])
+  assert.deepEqual(user, ['/body'])
+})

@@ -10,7 +10,10 @@ export function callFactsFor(call: CallFacts): {
   readonly entity: EntityJson
 } {
   const { origin } = call
-  const suspect = [...origin.untrusted, ...origin.model]
+  const said = new Set(Object.values(origin).flat())
+  // What nobody says the origin of, nobody is known to have named.
+  const model = [...origin.model, ...Object.keys(call.arguments).filter((pointer) => !said.has(pointer))]
+  const suspect = [...origin.untrusted, ...model]
   return {
     facts: {
       arguments: { __entity: ARGUMENTS },
@@ -20,7 +23,7 @@ export function callFactsFor(call: CallFacts): {
         system: withWholeContainers(origin.system, [...suspect, ...origin.user, ...origin.trusted]),
         trusted: withWholeContainers(origin.trusted, [...suspect, ...origin.user, ...origin.system]),
         untrusted: withContainers(origin.untrusted),
-        model: withContainers(origin.model),
+        model: withContainers(model),
       },
     },
     entity: { uid: ARGUMENTS, attrs: {}, parents: [], tags: { ...call.arguments } },
