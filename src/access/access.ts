@@ -4,7 +4,7 @@ import { loadCountries } from './country.ts'
 import { couldAllowForChain, decideForChain, type Known } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
 import { AccessError } from './errors.ts'
-import { explainForChain } from './explain.ts'
+import { type Explanation, explainTo } from './explain.ts'
 import type { PolicyFile } from './layers.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
@@ -21,8 +21,8 @@ export interface Access {
    * needs to see the arguments counts as if it agreed.
    */
   couldAllow(ctx: Context, question: Question): boolean
-  /** The policies behind a decision as they were written, each after its place. */
-  explain(ctx: Context, question: Question): readonly string[]
+  /** The decision explained to `viewer`: all of it for those who may know, nothing but the outcome for others. */
+  explain(viewer: Context, ctx: Context, question: Question): Explanation
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
   /** Throws `resources_invalid` for entities that do not fit the schema. */
@@ -68,7 +68,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   return {
     decide: (ctx, question) => decideForChain(ctx, question, known),
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
-    explain: (ctx, question) => explainForChain(ctx, question, known),
+    explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
     putEntities: (source, list) => known.entities.put(source, list),
     checkEntities: (list) => checkResources(list, foundation.schema),
     checkHours: (hours) => void timeIn(hours),

@@ -1,5 +1,6 @@
 import type { Entities, Uid } from '../cedar/index.ts'
 import type { Context, Json, PrincipalRef } from '../kernel/index.ts'
+import { adviceFor, type Hindrance } from './advice.ts'
 import { callFactsFor } from './call-facts.ts'
 import type { EntityIndex } from './entity-index.ts'
 import { factsOf } from './facts.ts'
@@ -16,29 +17,58 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
  */
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
   const { set } = known
+  const judged = judgeChain(ctx, question, known)
+  const { links, outside, facts, hindrance } = judged
+  const errors = links.flatMap(({ principal, verdict }) =>
+    verdict.errors.map(({ policy, message }): PolicyFault => ({ policy, principal, message })),
+  )
+  if (hindrance === undefined) {
+    const reasons = links.flatMap(({ principal, verdict }) =>
+      verdict.grants.map((policy) => reasonOf(set, policy, principal)),
+    )
+    return { decision: 'allow', reasons, errors, revision: set.revision, facts }
+  }
+  const reasons = links.flatMap(({ principal, verdict }) => refusalsOf(verdict, principal, set))
+  if (outside !== undefined) {
+    reasons.push({ policy: 'mandate', principal: entityOf(ctx.caller.chain[0]), title: outside })
+  }
+  const remedy = remedyFor(set, reasons, errors)
+  const advice = adviceFor(ctx, hindrance, (changed) => judgeChain(changed, question, known).hindrance)
+  return {
+    decision: 'deny',
+    reasons,
+    errors,
+    revision: set.revision,
+    facts,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(advice.length === 0 ? {} : { advice }),
+  }
+}
+
+/** What the layers and the mandate say to a request, link by link. */
+export interface Judgement {
+  readonly links: readonly { readonly principal: EntityRef; readonly verdict: Verdict }[]
+  /** Why the mandate does not cover it. */
+  readonly outside: string | undefined
+  readonly facts: { readonly [name: string]: Json }
+  readonly hindrance: Hindrance
+}
+
+export function judgeChain(ctx: Context, question: Question, known: Known): Judgement {
   const { context, entities, resource, action } = prepare(ctx, question, known)
   const now = ctx.clock.now()
-  const granted: Reason[] = []
-  const refused: Reason[] = []
-  const errors: PolicyFault[] = []
-  let isAllowed = true
-  for (const link of ctx.caller.chain) {
-    const principal = entityOf(link)
-    const verdict = judge({ principal, action, resource, context }, entities, set, now)
-    if (!verdict.isAllowed) isAllowed = false
-    for (const policy of verdict.grants) granted.push(reasonOf(set, policy, principal))
-    for (const reason of refusalsOf(verdict, principal, set)) refused.push(reason)
-    for (const { policy, message } of verdict.errors) errors.push({ policy, principal, message })
-  }
   const outside = outsideOfMandate(ctx, action, resource, entities)
-  if (outside !== undefined)
-    refused.push({ policy: 'mandate', principal: entityOf(ctx.caller.chain[0]), title: outside })
-  if (isAllowed && outside === undefined) {
-    return { decision: 'allow', reasons: granted, errors, revision: set.revision, facts: context }
-  }
-  const denied = { decision: 'deny', reasons: refused, errors, revision: set.revision, facts: context } as const
-  const remedy = remedyFor(set, refused, errors)
-  return remedy === undefined ? denied : { ...denied, remedy }
+  let hindrance: Hindrance = outside === undefined ? undefined : 'refusal'
+  const links = ctx.caller.chain.map((link) => {
+    const principal = entityOf(link)
+    const verdict = judge({ principal, action, resource, context }, entities, known.set, now)
+    if (!verdict.isAllowed) {
+      const isRefused = verdict.forbids.length > 0 || verdict.ceilings.length > 0
+      if (isRefused || hindrance === undefined) hindrance = isRefused ? 'refusal' : 'no_grant'
+    }
+    return { principal, verdict }
+  })
+  return { links, outside, facts: context, hindrance }
 }
 
 export function couldAllowForChain(ctx: Context, question: Question, known: Known): boolean {

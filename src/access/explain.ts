@@ -1,10 +1,50 @@
 import type { Context } from '../kernel/index.ts'
-import { decideForChain, type Known } from './decide-chain.ts'
-import type { Question } from './question.ts'
+import { decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
+import { layerText } from './layers.ts'
+import type { Decision, Question } from './question.ts'
+
+/** A decision for somebody to read. */
+export interface Explanation {
+  readonly decision: Decision
+  /** Paragraphs: for each principal what decided, with values, or what came nearest; then the policies as written. */
+  readonly text: readonly string[]
+}
+
+/**
+ * Explains a decision to `viewer`. Whoever may ask for decisions is told policy, value and remedy; anybody else only
+ * how it was decided.
+ */
+export function explainTo(viewer: Context, ctx: Context, question: Question, known: Known): Explanation {
+  const decision = decideForChain(ctx, question, known)
+  if (!mayKnow(viewer, known)) {
+    const { decision: outcome, revision } = decision
+    return { decision: { decision: outcome, reasons: [], errors: [], revision, facts: {} }, text: [] }
+  }
+  return { decision, text: [...linkTexts(ctx, question, known), ...policyTexts(decision, known)] }
+}
+
+function mayKnow(viewer: Context, known: Known): boolean {
+  const question = { action: 'decision:ask', resource: { type: 'Tenant', id: viewer.tenant } }
+  return judgeChain(viewer, question, known).hindrance === undefined
+}
+
+function linkTexts(ctx: Context, question: Question, known: Known): readonly string[] {
+  const { links, outside } = judgeChain(ctx, question, known)
+  const { context, entities, resource, action } = prepare(ctx, question, known)
+  const texts = links.map(({ principal, verdict }) => {
+    const { text } = known.set.engine.explain({ principal, action, resource, context }, entities)
+    const [, ...rest] = text.split('\n')
+    const head = `${principal.type}::${principal.id}: ${verdict.isAllowed ? 'allowed' : 'denied'}`
+    const ceilings = verdict.ceilings.map(
+      ({ name, layer }) => `refused by ${name}: ${layerText(layer)} does not let this be granted`,
+    )
+    return [head, ...ceilings, ...rest].join('\n')
+  })
+  return outside === undefined ? texts : [...texts, `refused by the mandate: ${outside}`]
+}
 
 /** The policies behind a decision as they were written, each after its place. */
-export function explainForChain(ctx: Context, question: Question, known: Known): readonly string[] {
-  const { reasons } = decideForChain(ctx, question, known)
+function policyTexts({ reasons }: Decision, known: Known): readonly string[] {
   const ids = [...new Set(reasons.map(({ policy }) => policy))]
   return ids.flatMap((id) => {
     const policy = known.set.engine.policy(id)

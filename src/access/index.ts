@@ -1,5 +1,7 @@
 export { type Access, openAccess } from './access.ts'
+export type { Advice } from './advice.ts'
 export { AccessError, type AccessErrorCode } from './errors.ts'
+export type { Explanation } from './explain.ts'
 export { SCOPES } from './facts.ts'
 export type { Layer, PolicyFile } from './layers.ts'
 export type { Hours } from './local-time.ts'

@@ -1,5 +1,6 @@
 import type { EntityJson } from '../cedar/index.ts'
 import type { Json } from '../kernel/index.ts'
+import type { Advice } from './advice.ts'
 
 /** A Cedar entity: `type` without quotes, `id` as it is. */
 export interface EntityRef {
@@ -51,6 +52,8 @@ export interface Decision {
   readonly revision: string
   /** What would help, on a denial, in words for the caller. */
   readonly remedy?: string
+  /** What would help, on a denial, as far as anything would; all of it is needed. */
+  readonly advice?: readonly Advice[]
   /** The facts that were decided on. */
   readonly facts: { readonly [name: string]: Json }
 }

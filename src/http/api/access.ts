@@ -32,6 +32,7 @@ export const accessRoutes: readonly Route[] = [
       errors: z.array(z.unknown()),
       revision: z.string(),
       remedy: z.string().optional(),
+      advice: z.array(z.looseObject({ kind: z.string() })).optional(),
       explanation: z.array(z.string()),
     }),
     handle: async ({ tenant, ctx, body }) => {
@@ -52,8 +53,9 @@ export const accessRoutes: readonly Route[] = [
           ? {}
           : { call: { arguments: body.arguments ?? {}, origin } }),
       }
-      const { facts: _, ...decision } = tenant.access.decide(asked, question)
-      return { ...decision, explanation: tenant.access.explain(asked, question) }
+      const { decision, text } = tenant.access.explain(ctx, asked, question)
+      const { facts: _, ...answer } = decision
+      return { ...answer, explanation: text }
     },
   }),
 ]
