@@ -174,19 +174,23 @@ test('policies see models, servers and tools, and the arguments that the operato
   assert.deepEqual(entities.get('Tool::office/send')?.parents, [{ type: 'ToolServer', id: 'office' }])
 })
 
-test('a name means a tool only where it can mean no other', async () => {
+test('a name means every tool that somebody has accepted under it', async () => {
   const { catalog, apply } = await open()
   await apply(`${MANIFEST}\n`.replace('models:', "  other: { kind: mcp, url: 'https://o.example' }\nmodels:"))
   await catalog.saveTools('office', [tool('send'), tool('look'), tool('constructor')])
-  await catalog.saveTools('other', [tool('look', { server: 'other' })])
-  const meant = (name: string) => {
-    const found = catalog.toolMeant(name)
-    return found === undefined ? undefined : `${found.server}/${found.name}`
-  }
-  assert.equal(meant('send'), 'office/send')
-  assert.equal(meant('mcp__office__send'), 'office/send')
-  assert.equal(meant('look'), undefined)
-  assert.equal(meant('other__look'), 'other/look')
-  assert.equal(meant('wipe'), undefined)
-  assert.equal(meant('toString'), undefined)
+  await catalog.saveTools('other', [
+    tool('look', { server: 'other' }),
+    tool('send', { server: 'other', status: 'quarantined' }),
+    tool('office__send', { server: 'other', status: 'quarantined' }),
+    tool('new', { server: 'other', status: 'quarantined' }),
+  ])
+  const meant = (name: string) => catalog.toolsMeant(name).map((found) => `${found.server}/${found.name}`)
+  assert.deepEqual(meant('send'), ['office/send'], 'a server cannot take the name away by listing it')
+  assert.deepEqual(meant('office__send'), ['office/send'])
+  assert.deepEqual(meant('mcp__office__send'), ['office/send'])
+  assert.deepEqual(meant('look'), ['office/look', 'other/look'])
+  assert.deepEqual(meant('other__look'), ['other/look'])
+  assert.deepEqual(meant('new'), ['other/new'])
+  assert.deepEqual(meant('wipe'), [])
+  assert.deepEqual(meant('toString'), [])
 })

@@ -15,10 +15,11 @@ export interface Catalog {
   /** In the order of their names. */
   tools(server: string): readonly ToolEntry[]
   /**
-   * The one tool that a model means by this name: as its server calls it, or with the server before it as clients
-   * prefix names (`office__read_file`, `mcp_office_read_file`). `undefined` where it is none or more than one.
+   * The tools that a model can mean by this name: as their server calls them, or with the server before it as clients
+   * prefix names (`office__read_file`, `mcp_office_read_file`). More than one where several servers have a tool of that
+   * name; none where the client runs it itself.
    */
-  toolMeant(name: string): ToolEntry | undefined
+  toolsMeant(name: string): readonly ToolEntry[]
   /** The header that carries Sallyport's own credential for this upstream. Only for the moment of sending. */
   credentialHeader(upstream: Upstream): readonly [name: string, value: string] | undefined
   /** Adds or replaces tools of one server. What has `digest`, `status` and `accepted` to be is the caller's knowledge. */

@@ -42,7 +42,7 @@ export async function openCatalog(options: {
     models: () => [...current.snapshot.models.values()],
     tool: (server, name) => current.snapshot.tools.get(server)?.get(name),
     tools: (server) => [...(current.snapshot.tools.get(server)?.values() ?? [])],
-    toolMeant: (name) => current.names.meant(name),
+    toolsMeant: (name) => current.names.meant(name),
     credentialHeader: (upstream) => current.credentials.get(upstream.id),
     saveTools: (server, tools) => change((q) => saveTools(q, server, tools)),
     apply: (...manifests) => change((q, before) => applyCatalog(q, manifests, before, vault)),

@@ -27,8 +27,9 @@ export function observation(ctx: Context, said: () => readonly Said[], ports: Ga
 
 /** Where the result of a tool comes from: the server that has a tool of this name, or the client itself. */
 export function toolSource(name: string | undefined, ports: GatewayPorts): OriginSource {
-  const tool = name === undefined ? undefined : ports.catalog.toolMeant(name)
-  const server = tool === undefined ? undefined : ports.catalog.upstream(tool.server)
+  const [tool, ...others] = name === undefined ? [] : ports.catalog.toolsMeant(name)
+  // A name that several servers use says nothing about which of them it was.
+  const server = tool === undefined || others.length > 0 ? undefined : ports.catalog.upstream(tool.server)
   return server === undefined
     ? { kind: 'tool', trusted: false }
     : { kind: 'tool', server: server.id, trusted: server.trusted }

@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.ts'
 import type { Denial, Exchange, HttpAnswer, Outcome, Sink, UpstreamAnswer, Usage } from '../protocol.ts'
 import { Denied, EventGate, type StreamInspector } from './event-gate.ts'
 import type { AnswerContents } from './openai-answer.ts'
-import { questionOf, type ToolCall } from './tool-calls.ts'
+import { questionsOf, type ToolCall } from './tool-calls.ts'
 import { isObject, type JsonObject, parseHarmlessJson, parseUpstreamJson } from './untrusted-json.ts'
 
 /** What of an answer differs between the protocols of models. */
@@ -104,7 +104,7 @@ async function decideCalls<Target>(
 ): Promise<Denial<Target> | undefined> {
   const { ctx, ports, target, kept } = exchange
   kept.observe()
-  const questions = calls.map((call) => questionOf(ctx, call, ports))
+  const questions = calls.flatMap((call) => questionsOf(ctx, call, ports))
   const { decisions, record } = await exchange.decide(questions)
   const at = decisions.findIndex(({ decision }) => decision === 'deny')
   const question = questions[at]

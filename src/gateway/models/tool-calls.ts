@@ -1,9 +1,10 @@
 import type { Context } from '../../kernel/index.ts'
 import { digestJson, type Json } from '../../kernel/index.ts'
-import { LOCAL_SERVER, localToolEntity, toolEntityId } from '../catalog/index.ts'
+import { LOCAL_SERVER, localToolEntity, type ToolEntry, toolEntityId } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import { conversationOf, type GatewayPorts } from '../ports.ts'
 import type { Asked } from '../protocol.ts'
+import { checkArgumentNames } from '../tools/argument-names.ts'
 import { parseStrictJson } from '../tools/json-text.ts'
 
 /** A call that a model wants its client to make, complete. */
@@ -17,28 +18,44 @@ export interface ToolCall {
 
 const LONGEST_NAME = 200
 
-/** Whether the call may be made: on the tool that is meant, with its arguments and where they came from. */
-export function questionOf(ctx: Context, call: ToolCall, ports: GatewayPorts): Asked {
-  const tool = ports.catalog.toolMeant(call.name)
-  const name = call.name.slice(0, LONGEST_NAME)
-  const about = {
-    action: 'tool:call',
-    resource: {
-      type: 'Tool',
-      id: tool === undefined ? toolEntityId(LOCAL_SERVER, name) : toolEntityId(tool.server, tool.name),
-    },
-    ...(tool === undefined ? { entities: [localToolEntity(name)] } : {}),
-  }
+type Known = Pick<GatewayPorts, 'catalog' | 'origin'>
+
+/**
+ * Whether the call may be made: on the tool that is meant, or on each of those that can be, with its arguments and where
+ * they came from.
+ */
+export function questionsOf(ctx: Context, call: ToolCall, ports: Known): readonly Asked[] {
+  const tools = ports.catalog.toolsMeant(call.name)
+  const question = (tool: ToolEntry | undefined): Asked => ({
+    ...aboutCalling(tool, call.name.slice(0, LONGEST_NAME)),
+    ...factsOf(ctx, call, tool, ports),
+  })
+  return tools.length === 0 ? [question(undefined)] : tools.map(question)
+}
+
+function aboutCalling(tool: ToolEntry | undefined, name: string): Asked {
+  const about = (id: string) => ({ action: 'tool:call', resource: { type: 'Tool', id } })
+  return tool === undefined
+    ? { ...about(toolEntityId(LOCAL_SERVER, name)), entities: [localToolEntity(name)] }
+    : about(toolEntityId(tool.server, tool.name))
+}
+
+function factsOf(
+  ctx: Context,
+  call: ToolCall,
+  tool: ToolEntry | undefined,
+  ports: Known,
+): Pick<Asked, 'call' | 'argumentsDigest' | 'undecidable'> {
   const args = argumentsOf(call)
-  if (args === undefined || name === '' || name !== call.name) {
-    return { ...about, undecidable: 'let the model try again: what it wrote is not one readable JSON object' }
+  if (args === undefined || call.name === '' || call.name.length > LONGEST_NAME) {
+    return { undecidable: 'let the model try again: what it wrote is not one readable JSON object' }
   }
   try {
-    const call = ports.origin.originsOf(conversationOf(ctx), args)
-    return { ...about, call, argumentsDigest: digestJson(args) }
+    if (tool !== undefined) checkArgumentNames(tool, args)
+    return { call: ports.origin.originsOf(conversationOf(ctx), args), argumentsDigest: digestJson(args) }
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    return { ...about, undecidable: error.publicMessage }
+    return { undecidable: error.publicMessage }
   }
 }
 

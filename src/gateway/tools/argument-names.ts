@@ -1,30 +1,45 @@
 import type { Json } from '../../kernel/index.ts'
+import type { ToolEntry } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import { isObject } from './json-rpc.ts'
 
 /**
- * Throws `arguments_invalid` when an argument differs from one that the tool's schema names only in case or in how its
- * letters are encoded. Some servers take `To` for `to`; policies do not.
+ * Throws `arguments_invalid` when an argument differs from one that the tool's schema names, or that is guarded, only in
+ * case or in how its letters are encoded. Some servers take `To` for `to`; policies do not.
  */
-export function checkArgumentNames(definition: Json, args: Json): void {
-  checkNames(isObject(definition) ? definition.inputSchema : undefined, args, 0)
+export function checkArgumentNames(tool: Pick<ToolEntry, 'definition' | 'guarded'>, args: Json): void {
+  const { definition, guarded } = tool
+  const paths = guarded.map((pointer) => pointer.slice(1).split('/').map(unescapePointer))
+  checkNames(isObject(definition) ? definition.inputSchema : undefined, paths, args, 0)
 }
 
-function checkNames(schema: Json | undefined, value: Json, depth: number): void {
+type Path = readonly string[]
+
+function checkNames(schema: Json | undefined, guarded: readonly Path[], value: Json, depth: number): void {
   if (depth > 64) return
   if (Array.isArray(value)) {
     const items = isObject(schema) ? schema.items : undefined
-    for (const item of value) checkNames(items, item, depth + 1)
+    for (const [index, item] of value.entries()) checkNames(items, below(guarded, String(index)), item, depth + 1)
     return
   }
   if (!isObject(value)) return
   const properties = isObject(schema) && isObject(schema.properties) ? schema.properties : {}
-  const declared = new Map(Object.keys(properties).map((name) => [fold(name), name]))
+  const names = new Set([...Object.keys(properties), ...guarded.flatMap(([first]) => first ?? [])])
+  const declared = new Map([...names].map((name) => [fold(name), name]))
   for (const [name, child] of Object.entries(value)) {
-    const other = Object.hasOwn(properties, name) ? undefined : declared.get(fold(name))
+    const other = names.has(name) ? undefined : declared.get(fold(name))
     if (other !== undefined) throw new GatewayError('arguments_invalid', `the argument \`${name}\` is not \`${other}\``)
-    checkNames(Object.hasOwn(properties, name) ? properties[name] : undefined, child, depth + 1)
+    checkNames(Object.hasOwn(properties, name) ? properties[name] : undefined, below(guarded, name), child, depth + 1)
   }
+}
+
+/** What is guarded in the member of this name. */
+function below(guarded: readonly Path[], name: string): readonly Path[] {
+  return guarded.flatMap(([first, ...rest]) => (first === name && rest.length > 0 ? [rest] : []))
+}
+
+function unescapePointer(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
 function fold(name: string): string {

@@ -175,7 +175,7 @@ async function inspectToolCall(
   const name = textOf(message.params, 'name')
   const tool = await findTool(ctx, upstream, name, deps.ports, deps.listings)
   if (tool?.status === 'accepted') {
-    checkArgumentNames(tool.definition, argumentsOf(message.params))
+    checkArgumentNames(tool, argumentsOf(message.params))
     checkArgumentHeaders(request.headers, tool.definition, argumentsOf(message.params))
   }
   const mayKnow =
