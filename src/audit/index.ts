@@ -7,7 +7,7 @@ export {
 } from './export/index.ts'
 export { fileSource } from './file-source.ts'
 export type { Forgotten, RetentionRules } from './forget.ts'
-export { type Log, type LogOptions, type LogStatus, openLog } from './log.ts'
+export { type Log, type LogMeter, type LogOptions, type LogStatus, openLog } from './log.ts'
 export type { LogKeys, SigningPair } from './log-keys.ts'
 export { type FetchBytes, type FoundCheckpoint, type LogSource, remoteSource } from './log-source.ts'
 export type { Problem } from './problems.ts'

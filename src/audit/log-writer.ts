@@ -12,8 +12,8 @@ export interface LogWriterOptions extends LogFileOptions {
   readonly queueLimit: number
   /** Milliseconds after an append at which a checkpoint covers it. */
   readonly checkpointDelay: number
-  /** Called with each group of records once it is durable. */
-  readonly onCommitted: (first: number, batch: readonly PreparedRecord[]) => void
+  /** Called with each group of records once it is durable, and how many milliseconds that took. */
+  readonly onCommitted: (first: number, batch: readonly PreparedRecord[], ms: number) => void
 }
 
 /**
@@ -123,6 +123,7 @@ export class LogWriter {
     if (this.#queue.length === 0) return
     const batch = this.#queue.length <= MAX_BATCH ? this.#queue : this.#queue.slice(0, MAX_BATCH)
     this.#queue = this.#queue.length <= MAX_BATCH ? [] : this.#queue.slice(MAX_BATCH)
+    const started = performance.now()
     let first: number
     try {
       first = this.#write((file) => {
@@ -134,9 +135,10 @@ export class LogWriter {
       for (const waiting of batch) waiting.reject(error)
       return
     }
+    const ms = performance.now() - started
     for (const [i, waiting] of batch.entries()) waiting.resolve(first + i)
     this.#scheduleCheckpoint()
-    this.#options.onCommitted(first, batch)
+    this.#options.onCommitted(first, batch, ms)
   }
 
   #write<T>(work: (file: LogFile) => T): T {

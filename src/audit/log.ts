@@ -27,8 +27,14 @@ export interface LogOptions {
   readonly checkpointDelay?: number
   /** Keys that were destroyed; without it a restored backup brings forgotten bodies back. */
   readonly tombstones?: Tombstones
+  readonly meter?: LogMeter
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
+}
+
+/** Told of each commit, on the hot path. `ms` is how long it took. */
+export interface LogMeter {
+  committed(records: number, ms: number): void
 }
 
 export interface LogStatus {
@@ -87,7 +93,10 @@ export async function openLog(options: LogOptions): Promise<Log> {
     queueLimit: options.queueLimit ?? 8192,
     checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
     openDatabase: options.openDatabase ?? openLogDatabase,
-    onCommitted: (first, batch) => tail.committed(first, batch),
+    onCommitted(first, batch, ms) {
+      options.meter?.committed(batch.length, ms)
+      tail.committed(first, batch)
+    },
   })
   const sizeAtOpening = writer.size
   // A reader belongs to the file that was open when it was made.

@@ -8,7 +8,7 @@ import { openUpstreamClient } from './forwarding/upstream-client.ts'
 import { anthropicProtocol, type ListTools, openAiProtocol } from './models/index.ts'
 import { arrivalOf, NodeSink } from './node-http.ts'
 import { createOriginMemory } from './origin/index.ts'
-import { serve } from './pipeline.ts'
+import { type RequestEnd, serve } from './pipeline.ts'
 import type { GatewayPorts } from './ports.ts'
 import type { Protocol } from './protocol.ts'
 import { createMcpProtocol, ToolListings } from './tools/index.ts'
@@ -41,6 +41,8 @@ export interface Gateway {
 
 export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward'> {
   readonly directory: Pick<Directory, 'principal' | 'inGoodStanding' | 'onChange'>
+  /** Told how each request ended. `protocol` is one of ours, or `unknown`. */
+  readonly ended?: (protocol: string, end: RequestEnd) => void
 }
 
 /** Opens the gateway of a tenant. Whoever loses their standing in the directory is cut off at once. */
@@ -74,9 +76,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         // What names no protocol is an endpoint of none, whatever follows; somebody has to say so.
         const path = protocol === undefined ? `/gw/${name}` : rest
         const arrival = arrivalOf(request, path, { trace, maxBody })
-        await serve(protocol ?? openAi, arrival, sink, ports, flights)
+        const end = await serve(protocol ?? openAi, arrival, sink, ports, flights)
+        options.ended?.(protocol === undefined ? 'unknown' : name, end)
       } catch (error) {
         report({ what: 'a request could not be answered', error })
+        options.ended?.(protocol === undefined ? 'unknown' : name, 'failed')
         sink.destroy()
       }
     },

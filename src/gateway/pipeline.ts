@@ -27,7 +27,7 @@ import { recordOutcome } from './stages/record-outcome.ts'
 import { resolve } from './stages/resolve.ts'
 
 /**
- * The way of a request, from top to bottom. It always ends the sink. INVARIANT: no record, no action: the upstream is
+ * The way of a request, from top to bottom. It always ends the sink. Resolves with how it ended. INVARIANT: no record, no action: the upstream is
  * called, and anything but a 401 is answered, only after the decision is durable.
  */
 export async function serve<Target, Kept>(
@@ -36,7 +36,7 @@ export async function serve<Target, Kept>(
   sink: ClientSink,
   ports: GatewayPorts,
   flights: Flights,
-): Promise<void> {
+): Promise<RequestEnd> {
   const flight = new Flight()
   sink.onGone(() => flight.abort(new GatewayError('client_gone', 'the client hung up')))
   const way: Way<Target> = { started: ports.clock.now(), ctx: undefined, target: undefined, record: undefined }
@@ -58,7 +58,7 @@ export async function serve<Target, Kept>(
       const { answer, outcome } = answerHere(plan, protocol, { ctx, target, record, inspection })
       send(answer, sink)
       if (outcome !== undefined) recordOutcome(ctx, record, way.started, outcome, ports)
-      return
+      return outcome?.status ?? 'denied'
     }
 
     const answer = await forward(plan.request, flight, ports)
@@ -74,12 +74,16 @@ export async function serve<Target, Kept>(
     }
     const outcome = await inspectResponse(protocol, exchange, answer, sink)
     recordOutcome(ctx, record, way.started, outcome, ports)
+    return outcome.status
   } catch (error) {
-    await fail(protocol, arrival, flight.error ?? error, sink, way, ports)
+    return await fail(protocol, arrival, flight.error ?? error, sink, way, ports)
   } finally {
     flights.remove(flight)
   }
 }
+
+/** How a request ended; `refused` before anything could be decided. */
+export type RequestEnd = OutcomeStatus | 'refused' | 'unauthenticated'
 
 /** How far a request came. */
 interface Way<Target> {
@@ -154,7 +158,7 @@ async function fail<Target>(
   sink: ClientSink,
   way: Way<Target>,
   ports: GatewayPorts,
-): Promise<void> {
+): Promise<RequestEnd> {
   const { ctx, target } = way
   let error = knownError(thrown, ctx, ports)
   const decided = way.record
@@ -176,10 +180,13 @@ async function fail<Target>(
     const challenge = error instanceof OAuthError ? challengeOf(protocol, error, arrival, ports) : undefined
     send(challenge === undefined ? answer : { ...answer, headers: { ...answer.headers, ...challenge } }, sink)
   }
+  const end = OUTCOMES[error.code] ?? 'failed'
   if (ctx !== undefined && decided !== undefined) {
-    const outcome: Outcome = { status: OUTCOMES[error.code] ?? 'failed', httpStatus: sink.status ?? status }
+    const outcome: Outcome = { status: end, httpStatus: sink.status ?? status }
     recordOutcome(ctx, decided, way.started, outcome, ports)
   }
+  if (status === 401) return 'unauthenticated'
+  return decided === undefined && status < 500 && end === 'failed' ? 'refused' : end
 }
 
 const OUTCOMES: Readonly<Record<string, OutcomeStatus>> = {

@@ -15,6 +15,8 @@ export interface TenantFace {
   readonly access: Access
   readonly log: Log
   readonly exports: Pick<Exports, 'list'>
+  /** What is measured, in the text format of Prometheus. */
+  readonly metrics: { text(): Promise<string> }
   /** The log's verifier keys, one a line. */
   readonly logKeys: string
   readonly authorization: AuthorizationServer

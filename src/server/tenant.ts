@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Access, openAccess } from '../access/index.ts'
-import { fileTombstones, type Log, openExports, openLog } from '../audit/index.ts'
+import { fileTombstones, type Log, type LogMeter, openExports, openLog } from '../audit/index.ts'
 import {
   type Catalog,
   createGateway,
@@ -20,6 +20,7 @@ import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import { logKeysText } from './log-keys.ts'
+import { createMetrics } from './metrics.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
@@ -54,7 +55,8 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   access.setPolicies(await storedPolicies(store))
   await loadResources(store, access)
   keepEntities(id, access, directory, catalog)
-  const log = await openTenantLog(id, issuer, keyRing, deps)
+  const metrics = createMetrics()
+  const log = await openTenantLog(id, issuer, keyRing, metrics.meter, deps)
   const logKeys = logKeysText(log.origin, keyRing)
   // Beside the log, so that a copy of both can be verified anywhere.
   writeFileSync(stores.tenantFile(id, '.log.keys'), logKeys, { mode: 0o600 })
@@ -86,15 +88,18 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     clock,
     report: (target, error) => deps.log.warn({ err: error, tenant: id, target }, 'records could not be exported'),
   })
+  const measured = metrics.measured(access)
+  metrics.watch(log, exports)
   const gateway = createGateway({
     tenant: id,
     clock,
     publicUrl: issuer,
     authorization,
     directory,
-    access,
+    access: measured,
     log,
     catalog,
+    ended: metrics.ended,
     report: ({ what, txn, error }) => deps.log.warn({ err: error, tenant: id, txn }, what),
   })
 
@@ -102,9 +107,10 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     id,
     issuer,
     directory,
-    access,
+    access: measured,
     catalog,
     log,
+    metrics,
     exports,
     logKeys,
     authorization,
@@ -203,6 +209,7 @@ async function openTenantLog(
   id: TenantId,
   issuer: string,
   keyRing: KeyRing,
+  meter: LogMeter,
   { stores, clock }: TenantDeps,
 ): Promise<Log> {
   return openLog({
@@ -211,6 +218,7 @@ async function openTenantLog(
     origin: await logOriginOf(id, issuer, stores),
     keys: { signer: keyRing.logSigner(), quantumSigner: keyRing.logQuantumSigner(), sealing: keyRing.logSealing() },
     clock,
+    meter,
     tombstones: fileTombstones(stores.tenantFile(id, '.log.tombstones')),
   })
 }

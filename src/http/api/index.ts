@@ -3,6 +3,7 @@ import { accessRoutes } from './access.ts'
 import { applyRoutes } from './apply.ts'
 import { authzenRoutes } from './authzen.ts'
 import { exportRoutes } from './exports.ts'
+import { metricRoutes } from './metrics.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { toolRoutes } from './tools.ts'
@@ -16,4 +17,5 @@ export const apiRoutes: readonly Route[] = [
   ...authzenRoutes,
   ...recordRoutes,
   ...exportRoutes,
+  ...metricRoutes,
 ]

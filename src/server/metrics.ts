@@ -1,0 +1,124 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Access } from '../access/index.ts'
+import type { Exports, Log, LogMeter } from '../audit/index.ts'
+import type { GatewayOptions } from '../gateway/index.ts'
+
+/** What is measured of one tenant. */
+export interface Metrics {
+  readonly meter: LogMeter
+  readonly ended: NonNullable<GatewayOptions['ended']>
+  /** The decision point, with the time that it takes. */
+  measured(access: Access): Access
+  /** From here on, what the log and the exports say of themselves is asked whenever somebody reads. */
+  watch(log: Pick<Log, 'status'>, exports: Pick<Exports, 'list'>): void
+  /** The text format of Prometheus. */
+  text(): Promise<string>
+  /** Every metric, for docs/reference/metrics.md. */
+  described(): Promise<readonly { readonly name: string; readonly type: string; readonly help: string }[]>
+}
+
+/** Seconds; a decision takes microseconds, a commit milliseconds. */
+const DECISION_SECONDS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1]
+const COMMIT_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+const BATCH_RECORDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+
+/** A registry of its own for each tenant: nobody reads how busy another one is. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const appends = new Counter({ registers, name: 'sallyport_log_appends_total', help: 'Records made durable.' })
+  const batch = new Histogram({
+    registers,
+    name: 'sallyport_log_batch_records',
+    help: 'Records that shared one durable write.',
+    buckets: BATCH_RECORDS,
+  })
+  const commit = new Histogram({
+    registers,
+    name: 'sallyport_log_commit_seconds',
+    help: 'Time of one durable write.',
+    buckets: COMMIT_SECONDS,
+  })
+  const decision = new Histogram({
+    registers,
+    name: 'sallyport_decision_seconds',
+    help: 'Time of one decision, by its result.',
+    labelNames: ['decision'],
+    buckets: DECISION_SECONDS,
+  })
+  const requests = new Counter({
+    registers,
+    name: 'sallyport_gateway_requests_total',
+    help: 'Requests that ended, by protocol and outcome.',
+    labelNames: ['protocol', 'outcome'],
+  })
+  const gauges = gaugesOf(registers)
+  // Looking a label up costs more than counting.
+  const decided = { allow: decision.labels('allow'), deny: decision.labels('deny') }
+  let refresh = async (): Promise<void> => {}
+
+  return {
+    meter: {
+      committed(records, ms) {
+        appends.inc(records)
+        batch.observe(records)
+        commit.observe(ms / 1000)
+      },
+    },
+    ended: (protocol, outcome) => requests.inc({ protocol, outcome }),
+    measured: (access) => ({
+      ...access,
+      decide(ctx, question) {
+        const started = performance.now()
+        const answer = access.decide(ctx, question)
+        decided[answer.decision].observe((performance.now() - started) / 1000)
+        return answer
+      },
+    }),
+    watch(log, exports) {
+      refresh = async () => {
+        setLog(gauges, log.status())
+        setExports(gauges, await exports.list())
+      }
+    },
+    async text() {
+      await refresh()
+      return registry.metrics()
+    },
+    async described() {
+      const all = await registry.getMetricsAsJSON()
+      return all.map(({ name, help, type }) => ({ name, help, type: String(type) }))
+    },
+  }
+}
+
+type Gauges = ReturnType<typeof gaugesOf>
+
+function gaugesOf(registers: Registry[]) {
+  const gauge = (name: string, help: string) => new Gauge({ registers, name, help })
+  const perTarget = (name: string, help: string) => new Gauge({ registers, name, help, labelNames: ['target'] })
+  return {
+    queue: gauge('sallyport_log_queue_records', 'Records that wait to be written.'),
+    size: gauge('sallyport_log_size_records', 'Records of the log.'),
+    writable: gauge('sallyport_log_writable', '1 while the log can be written, else 0; at 0 every request is refused.'),
+    lag: perTarget('sallyport_export_lag_records', 'Records that an export target is behind the log.'),
+    lagSeconds: perTarget('sallyport_export_lag_seconds', 'Age of the oldest record that a target does not have.'),
+    failing: perTarget('sallyport_export_failing', '1 while the last delivery to a target failed, else 0.'),
+    failures: perTarget('sallyport_export_failures', 'Failed deliveries to a target since the process started.'),
+  }
+}
+
+function setLog(gauges: Gauges, status: ReturnType<Log['status']>): void {
+  gauges.queue.set(status.waiting)
+  gauges.size.set(status.size)
+  gauges.writable.set(status.writable ? 1 : 0)
+}
+
+function setExports(gauges: Gauges, targets: Awaited<ReturnType<Exports['list']>>): void {
+  for (const { id: target, lag, lagSeconds, state, failed } of targets) {
+    gauges.lag.set({ target }, lag)
+    gauges.lagSeconds.set({ target }, lagSeconds)
+    gauges.failing.set({ target }, state === 'failing' ? 1 : 0)
+    gauges.failures.set({ target }, failed)
+  }
+}
