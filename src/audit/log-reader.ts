@@ -1,6 +1,7 @@
 import type { SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { TenantId, Txn } from '../kernel/index.ts'
 import {
+  consistencyProof,
   encodeEntryBundle,
   formatReceipt,
   inclusionProof,
@@ -67,13 +68,11 @@ export class LogReader {
     return entries.length === width ? encodeEntryBundle(entries) : undefined
   }
 
-  /** The `.tlog-proof` of a record; its `extra` is the leaf. `undefined` until a checkpoint covers it. */
-  receipt(index: number): string | undefined {
-    const { checkpoint } = this.#file
-    if (checkpoint === undefined || !Number.isSafeInteger(index) || index < 0 || index >= checkpoint.size) {
-      return undefined
-    }
-    const { size } = parseCheckpoint(checkpoint.note)
+  /** The `.tlog-proof` of a record up to a checkpoint; its `extra` is the leaf. `undefined` until one covers it. */
+  receipt(index: number, signed = this.#file.checkpoint?.note): string | undefined {
+    if (signed === undefined || !Number.isSafeInteger(index) || index < 0) return undefined
+    const { size } = parseCheckpoint(signed)
+    if (index >= size) return undefined
     const row = this.#byIndex.get(index)
     if (!(row?.leaf instanceof Uint8Array)) return undefined
     const rangeHash = rangeHashFromTiles(size, (level, n, width) => this.#file.tile(level, n, width))
@@ -81,8 +80,17 @@ export class LogReader {
       extra: row.leaf,
       index,
       proof: inclusionProof(index, size, rangeHash),
-      checkpoint: checkpoint.note,
+      checkpoint: signed,
     })
+  }
+
+  /** That the tree of `from` records is a prefix of the tree of `to` records. */
+  consistency(from: number, to: number): Uint8Array[] {
+    return consistencyProof(
+      from,
+      to,
+      rangeHashFromTiles(to, (level, n, width) => this.#file.tile(level, n, width)),
+    )
   }
 
   /** What opens the commitment of a record's leaf; `undefined` for a record that is not there or was erased. */

@@ -12,6 +12,7 @@ import type { NewRecord, StoredRecord } from './record.ts'
 import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
 import { type RecordListener, Tail } from './tail.ts'
 import type { Tombstones } from './tombstones.ts'
+import { asWitnessed, readWitnessed, writeWitnessed } from './witnessed-checkpoint.ts'
 
 export interface LogOptions {
   /** `data/tenants/NAME.log.db` */
@@ -27,6 +28,8 @@ export interface LogOptions {
   readonly checkpointDelay?: number
   /** Keys that were destroyed; without it a restored backup brings forgotten bodies back. */
   readonly tombstones?: Tombstones
+  /** Where the newest checkpoint that witnesses have cosigned is kept. */
+  readonly witnessedFile?: string
   readonly meter?: LogMeter
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
@@ -64,11 +67,20 @@ export interface Log {
   search(filter: RecordFilter, page?: { readonly limit?: number; readonly cursor?: string }): Promise<SearchPage>
   /** Follows the log from now on; returns what ends it. */
   tail(listener: RecordListener, filter?: RecordFilter): () => void
-  /** The newest signed checkpoint (C2SP tlog-checkpoint). */
+  /** The newest signed checkpoint (C2SP tlog-checkpoint); with the cosignatures of witnesses as soon as it has any. */
   checkpoint(): Promise<string>
+  /** The newest checkpoint that witnesses have cosigned; may be older than `checkpoint()`. */
+  witnessed(): Promise<string | undefined>
+  /** Keeps a checkpoint with cosignatures, which the caller has verified. Rejects one that is not of this log. */
+  keepWitnessed(note: string): Promise<void>
+  /** That the log of `from` records is a prefix of the log of `to`; both no larger than what a checkpoint covers. */
+  consistency(from: number, to: number): Promise<readonly Uint8Array[]>
   /** A tile or entry bundle (C2SP tlog-tiles); `undefined` for one that no checkpoint covers. */
   resource(path: TilePath): Promise<Uint8Array | undefined>
-  /** The record's receipt (C2SP tlog-proof), with its leaf as `extra`; waits for a checkpoint that covers it. */
+  /**
+   * The record's receipt (C2SP tlog-proof), with its leaf as `extra`: up to the newest witnessed checkpoint, else to
+   * one that is signed now.
+   */
   receipt(index: number): Promise<string>
   /** What opens the commitment in a record's leaf: SHA-256(salt ‖ text). `undefined` where the body was erased. */
   opening(index: number): Promise<{ readonly salt: Uint8Array; readonly text: string } | undefined>
@@ -107,6 +119,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return reading.reader
   }
 
+  let witnessed = readWitnessed(options.witnessedFile, writer.file)
   const { tombstones, clock } = options
   const forgotten = tombstones?.all() ?? new Set<string>()
   if (forgotten.size > 0) await forgetKeys(writer, writer.file.keys.withFingerprints(forgotten), tombstones)
@@ -121,10 +134,21 @@ export async function openLog(options: LogOptions): Promise<Log> {
     byTxn: async (txn) => reader().byTxn(txn),
     search: async (filter, page = {}) => searchRecords(writer.file, reader(), filter, { limit: 100, ...page }),
     tail: (listener, filter = {}) => tail.follow(listener, filter),
-    checkpoint: async () => writer.checkpoint(),
+    async checkpoint() {
+      const { checkpoint } = writer.file
+      return checkpoint !== undefined && checkpoint.size === witnessed?.size ? witnessed.note : writer.checkpoint()
+    },
+    witnessed: async () => witnessed?.note,
+    async keepWitnessed(note) {
+      const found = asWitnessed(note, writer.file)
+      if (found === undefined) throw new AuditError('record_invalid', 'this is not a checkpoint of the log')
+      if (options.witnessedFile !== undefined) writeWitnessed(options.witnessedFile, found)
+      witnessed = found
+    },
+    consistency: async (from, to) => reader().consistency(from, to),
     resource: async (path) => reader().resource(path),
     async receipt(index) {
-      const known = reader().receipt(index)
+      const known = reader().receipt(index, witnessed?.note) ?? reader().receipt(index)
       if (known !== undefined) return known
       if (!Number.isSafeInteger(index) || index < 0 || index >= writer.size) {
         throw new AuditError('record_unknown', `no record \`${index}\``)

@@ -1,5 +1,12 @@
 import { errorText } from '../kernel/index.ts'
-import { equalHashes, parseNote, type VerifiedCheckpoint, type Verifier, verifyCheckpoint } from '../translog/index.ts'
+import {
+  equalHashes,
+  parseCheckpoint,
+  parseNote,
+  type VerifiedCheckpoint,
+  type Verifier,
+  verifyCheckpoint,
+} from '../translog/index.ts'
 import type { ContentsReport, FoundCheckpoint, LogSource } from './log-source.ts'
 import { type Problem, Problems } from './problems.ts'
 import { verifyTree } from './verify-tree.ts'
@@ -13,6 +20,8 @@ export interface VerifyOptions {
   readonly origin?: string
   /** Checkpoints that were kept from earlier: the log must still contain what they signed. */
   readonly kept?: readonly string[]
+  /** The newest checkpoint that witnesses cosigned, as found; to be read before the log is. */
+  readonly witnessed?: string
   /** Called now and then; `done` and `total` count records, twice each where bodies are verified too. */
   readonly onProgress?: (done: number, total: number) => void
 }
@@ -26,8 +35,10 @@ export interface VerifyReport {
   /** The root that the newest checkpoint signs, base64. */
   readonly root: string | undefined
   readonly checkpoints: number
-  /** Names of the witnesses that cosigned the newest checkpoint; none means: unwitnessed. */
+  /** Names of the witnesses that cosigned this history; none means: unwitnessed. */
   readonly witnesses: readonly string[]
+  /** How many records they saw; newer ones are unwitnessed. */
+  readonly witnessedSize: number
   /** Records in the file that no checkpoint covers yet. */
   readonly uncovered: number
   /** Missing where bodies were not looked at: over HTTP, or without the key. */
@@ -60,13 +71,16 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     reported = performance.now()
     options.onProgress?.(done, total)
   }
-  const sizes = new Set([...checkpoints, ...kept].map((checkpoint) => checkpoint.size))
+  const seen = witnessedOf(options, newest, problems)
+  const sizes = new Set([...checkpoints, ...kept, ...seen].map((checkpoint) => checkpoint.size))
   const { roots } = await verifyTree(source, size, newest?.root, sizes, problems, async (done) => {
     progress(done)
     if (done % YIELD_EVERY === 0) await new Promise((resolve) => setImmediate(resolve))
   })
   checkRoots(checkpoints, roots, 'the checkpoint', problems)
   checkRoots(kept, roots, 'the checkpoint kept from earlier', problems)
+  checkRoots(seen, roots, 'the checkpoint that witnesses cosigned', problems)
+  const last = seen[seen.length - 1]
 
   const contents: ContentsReport | undefined = await source.contents?.(size, (done) => progress(size + done))
   for (const problem of contents?.problems ?? []) problems.add(problem)
@@ -77,7 +91,8 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     size,
     root: newest && Buffer.from(newest.root).toString('base64'),
     checkpoints: found.length,
-    witnesses: newest === undefined ? [] : witnessesOf(newest, options.witnesses ?? []),
+    witnesses: last === undefined ? [] : witnessesOf(last, options.witnesses ?? []),
+    witnessedSize: last?.size ?? 0,
     uncovered: contents?.uncovered ?? 0,
     ...(contents?.bodies === undefined ? {} : { bodies: contents.bodies }),
   }
@@ -146,6 +161,21 @@ function checkRoots(
     problems.add({ part: 'checkpoint', size, message })
     return
   }
+}
+
+/** What witnesses that we trust have cosigned: the newest checkpoint itself, else the one that was kept for it. */
+function witnessedOf(
+  options: VerifyOptions,
+  newest: VerifiedCheckpoint | undefined,
+  problems: Problems,
+): readonly VerifiedCheckpoint[] {
+  const { witnesses = [], witnessed } = options
+  if (newest === undefined || witnesses.length === 0) return []
+  if (witnessesOf(newest, witnesses).length > 0) return [newest]
+  // One of an earlier origin says nothing about what was signed since.
+  if (witnessed === undefined || parseCheckpoint(witnessed).origin !== newest.origin) return []
+  const found = verifyOne({ note: witnessed }, options, problems)
+  return found === undefined || witnessesOf(found, witnesses).length === 0 ? [] : [found]
 }
 
 function witnessesOf({ note }: VerifiedCheckpoint, witnesses: readonly Verifier[]): string[] {

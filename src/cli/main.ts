@@ -10,6 +10,7 @@ import { resumeCommand, suspendCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { toolsCommand } from './commands/tools.ts'
 import { traceCommand } from './commands/trace.ts'
+import { witnessCommand } from './commands/witness.ts'
 import { version } from './version.ts'
 
 const program = new Command('sallyport')
@@ -36,6 +37,7 @@ for (const command of [
   suspendCommand(),
   resumeCommand(),
   toolsCommand(),
+  witnessCommand(),
 ]) {
   program.addCommand(command.exitOverride())
 }

@@ -23,6 +23,7 @@ test('an empty file gives the defaults, on loopback', () => {
     data: 'data',
     maxBody: 10_485_760,
     log: 'warn',
+    witnesses: [],
     demo: { enabled: 'auto', modelPort: 8421, officePort: 8422 },
   })
 })
@@ -46,6 +47,9 @@ test('a wrong key is named in one sentence', () => {
   assert.equal(wrong('demo: {enable: true}'), 'configuration key `demo.enable` does not exist')
   assert.match(wrong('port: 70000'), /^configuration key `port` is wrong: /)
   assert.match(wrong('publicUrl: ftp://x'), /^configuration key `publicUrl` is wrong: /)
+  // the key of a log: its own signature makes nobody a witness of it
+  const own = 'log.example+f0cb5d27+AU3rkjUAiDPBj0nQAYXy3ZhbNyUBeIJCJCzKCTm5dVoa'
+  assert.match(wrong(`witnesses: [{url: 'http://x', key: '${own}'}]`), /`witnesses.0.key` is wrong: not the public key/)
   assert.match(wrong('- a'), /must hold keys and values$/)
   assert.match(wrong('a: [}'), /is not YAML/)
 })

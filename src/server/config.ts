@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { errorText } from '../kernel/index.ts'
+import { parseVerifierKey, type Verifier } from '../translog/index.ts'
 import { ServerError } from './errors.ts'
 
 const port = z.number().int().min(0).max(65_535)
@@ -22,6 +23,17 @@ const configSchema = z.strictObject({
   /** Bytes of a request body, at most. */
   maxBody: z.number().int().min(1024).max(1_073_741_824).default(10_485_760),
   log: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('warn'),
+  /** Who cosigns the logs, so that not even their operator can show two histories. */
+  witnesses: z
+    .array(
+      z.strictObject({
+        url: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, '')),
+        /** Its public keys, one a line (C2SP signed-note). */
+        key: z.string().transform(parseWitnessKeys),
+      }),
+    )
+    .max(16)
+    .default([]),
   demo: z
     .strictObject({
       /** `auto`: when the data directory is empty, or was begun as a demo. */
@@ -32,6 +44,17 @@ const configSchema = z.strictObject({
     })
     .default({ enabled: 'auto', modelPort: 8421, officePort: 8422 }),
 })
+
+function parseWitnessKeys(text: string, context: z.RefinementCtx): readonly Verifier[] {
+  try {
+    const keys = text.split(/\s+/).filter(Boolean).map(parseVerifierKey)
+    if (keys.length > 0 && keys.every(({ type }) => type !== 'ed25519')) return keys
+  } catch {
+    // Told below.
+  }
+  context.addIssue({ code: 'custom', message: 'not the public key of a witness' })
+  return z.NEVER
+}
 
 export type Config = Readonly<z.infer<typeof configSchema>>
 

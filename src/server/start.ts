@@ -79,6 +79,7 @@ export async function startSallyport(config: Config, options: StartOptions): Pro
       clock: systemClock,
       log: options.log,
       environment: options.environment,
+      witnesses: config.witnesses,
     }
     const demo = wantsDemo ? await openDemo(config, deps) : undefined
     if (demo !== undefined) undo.push(() => demo.close())

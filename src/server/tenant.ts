@@ -19,12 +19,14 @@ import { type KeyRing, type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
+import type { Config } from './config.ts'
 import { logKeysText } from './log-keys.ts'
 import { createMetrics } from './metrics.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
 import { rolesIn } from './roles.ts'
+import { keepWitnessed } from './witnesses.ts'
 
 export interface TenantDeps {
   readonly stores: Stores
@@ -33,6 +35,8 @@ export interface TenantDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Who cosigns the logs. */
+  readonly witnesses: Config['witnesses']
 }
 
 /** One tenant with all its rooms open. */
@@ -75,6 +79,11 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     ],
     recordToken: recordTokensIn(log, id),
     reportFault: report('the authorization server failed'),
+  })
+  const witnessing = keepWitnessed({
+    log,
+    witnesses: deps.witnesses.map(({ url, key }) => ({ url, verifiers: key })),
+    report: (what, url) => deps.log.warn({ tenant: id, witness: url }, what),
   })
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
   const exports = await openExports({
@@ -144,6 +153,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       await gateway.close()
       await exports.close()
       await retention.close()
+      await witnessing.close()
       await log.close()
     },
   }
@@ -220,6 +230,7 @@ async function openTenantLog(
     clock,
     meter,
     tombstones: fileTombstones(stores.tenantFile(id, '.log.tombstones')),
+    witnessedFile: stores.tenantFile(id, '.log.witnessed'),
   })
 }
 

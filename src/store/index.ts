@@ -2,6 +2,7 @@ export { StoreError, type StoreErrorCode } from './errors.ts'
 export { type Migration, migrate } from './migrate.ts'
 export { openSqlite } from './sqlite.ts'
 export {
+  lockDirectory,
   memoryTenantStore,
   openStores,
   readTenantFile,

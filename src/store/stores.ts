@@ -118,7 +118,7 @@ function describeFailure(error: unknown, file: string): StoreError {
  * Takes the directory for this process. The lock is an open exclusive transaction on a database file of its own: the
  * operating system ends it with the process, however that ends, so a crash leaves nothing to clean up.
  */
-function lockDirectory(directory: string): { release(): void } {
+export function lockDirectory(directory: string): { release(): void } {
   const file = join(directory, 'lock.db')
   const holder = join(directory, 'lock.pid')
   let db: DatabaseSync | undefined

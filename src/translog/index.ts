@@ -11,3 +11,11 @@ export { formatTilePath, parseTilePath, TILE_WIDTH, type TilePath, tileWidth } f
 export { rangeHashFromTiles, type TileLookup } from './tile-tree.ts'
 export { type FullTile, perfectRoot, TreeBuilder } from './tree-builder.ts'
 export { createVerifier, formatVerifierKey, parseVerifierKey, type Verifier } from './verifier-key.ts'
+export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  judgeAddCheckpoint,
+  parseAddCheckpoint,
+  type WitnessedState,
+  type WitnessVerdict,
+} from './witness-protocol.ts'

@@ -10,12 +10,13 @@ import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import type { Output } from '../output.ts'
 import { sessionOf } from '../session.ts'
-import { parseKeys, readKeys, readNamed } from '../verifier-keys.ts'
+import { parseKeys, readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
 
 interface VerifyOptions {
   readonly file?: string
   readonly keys?: string
   readonly kept?: readonly string[]
+  readonly witness?: readonly string[]
 }
 
 /** Verifies a whole log: over HTTP, or from a file or a copy of one. */
@@ -28,12 +29,15 @@ export function verifyCommand(): Command {
       'the public keys of the log, one a line; default are those beside the file, or of the server',
     )
     .option('--kept <file...>', 'checkpoints that you kept from earlier: the log must still contain what they signed')
+    .option('--witness <key...>', 'public keys of witnesses that you trust, or files with them')
     .action(async (options: VerifyOptions, command: Command) => {
       const session = sessionOf(command)
       const target =
         options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
       const report = await verifyLog(target.source, {
         verifiers: target.verifiers,
+        witnesses: readWitnessKeys(options.witness),
+        ...(target.witnessed === undefined ? {} : { witnessed: target.witnessed }),
         kept: (options.kept ?? []).map(readNamed),
         onProgress: progressOn(session.output),
       }).finally(() => target.source.close())
@@ -45,6 +49,8 @@ export function verifyCommand(): Command {
 interface Target {
   readonly source: LogSource
   readonly verifiers: readonly Verifier[]
+  /** The newest checkpoint that witnesses cosigned; read before the log, which may grow meanwhile. */
+  readonly witnessed: string | undefined
 }
 
 async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Target> {
@@ -55,14 +61,21 @@ async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Targ
     return new Uint8Array(await answer.arrayBuffer())
   }
   const keys = options.keys === undefined ? await get('keys') : readFileSync(options.keys)
-  return { source: remoteSource(get), verifiers: parseKeys(Buffer.from(keys ?? []).toString('utf8')) }
+  const witnessed = await get('witnessed')
+  return {
+    source: remoteSource(get),
+    verifiers: parseKeys(Buffer.from(keys ?? []).toString('utf8')),
+    witnessed: witnessed && Buffer.from(witnessed).toString('utf8'),
+  }
 }
 
 async function fromFile(file: string, options: VerifyOptions): Promise<Target> {
   if (!existsSync(file)) throw new CliError('usage', `there is no file \`${file}\``)
   const keys = options.keys ?? file.replace(/\.db$/, '.keys')
   if (!existsSync(keys)) throw new CliError('usage', `no public keys at \`${keys}\`; name them with --keys`)
-  return { source: fileSource(file, await sealingBeside(file)), verifiers: readKeys(keys) }
+  const beside = file.replace(/\.db$/, '.witnessed')
+  const witnessed = existsSync(beside) ? readNamed(beside) : undefined
+  return { source: fileSource(file, await sealingBeside(file)), verifiers: readKeys(keys), witnessed }
 }
 
 /**
@@ -95,7 +108,7 @@ function progressOn(output: Output): (done: number, total: number) => void {
 }
 
 function describe(report: VerifyReport): string {
-  const { bodies, witnesses, problems } = report
+  const { bodies, witnesses, witnessedSize, problems } = report
   const lines = [
     report.ok
       ? `the log is whole: ${report.size} records`
@@ -109,7 +122,7 @@ function describe(report: VerifyReport): string {
     // C2SP tlog-cosignature: what one operator signs alone can be told to everyone differently.
     witnesses.length === 0
       ? '  unwitnessed: only its operator vouches that there is one history'
-      : `  witnessed by ${witnesses.join(', ')}`,
+      : `  witnessed by ${witnesses.join(', ')}: the first ${witnessedSize} records`,
   ]
   if (report.uncovered > 0) lines.push(`  ${report.uncovered} records are newer than the last checkpoint`)
   return lines.join('\n')

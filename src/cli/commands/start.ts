@@ -3,6 +3,7 @@ import pino from 'pino'
 import { loadConfig, startSallyport } from '../../server/index.ts'
 import { bannerOf } from '../banner.ts'
 import { outputOf } from '../output.ts'
+import { untilStopped } from '../until-stopped.ts'
 import { version } from '../version.ts'
 
 /** Runs Sallyport until it is told to stop. */
@@ -29,7 +30,7 @@ export function startCommand(): Command {
       })
       const ready = Math.round(performance.now() - started)
       outputOf(json).line({ ...running.summary, ready_ms: ready }, () => bannerOf(running.summary, version, ready))
-      await stopped()
+      await untilStopped()
       await running.close()
     })
 }
@@ -41,19 +42,4 @@ interface StartOptions {
   readonly port?: string
   readonly publicUrl?: string
   readonly log?: string
-}
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopped(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-        process.off(signal, stop)
-        process.once(signal, () => process.exit(130))
-      }
-      resolve()
-    }
-    process.once('SIGINT', stop)
-    process.once('SIGTERM', stop)
-  })
 }

@@ -117,6 +117,18 @@ export const recordRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/t/:tenant/log/witnessed',
+    summary: 'The newest signed state of the log that witnesses have cosigned (C2SP tlog-cosignature)',
+    action: 'log:read',
+    produces: 'text/plain',
+    handle: async ({ tenant }) => {
+      const note = await tenant.log.witnessed()
+      if (note === undefined) throw new HttpError('route_unknown', 'no witness has cosigned the log yet')
+      return new Bytes(note, { 'content-type': 'text/plain; charset=utf-8' })
+    },
+  }),
+  route({
+    method: 'GET',
     path: '/t/:tenant/log/keys',
     summary: 'The public keys of the log, one verifier key a line (C2SP signed-note); keep them, and compare',
     action: 'log:read',
