@@ -68,7 +68,12 @@ test('an event is data; comments are told apart, ids without data are kept, the 
 })
 
 test('an event that is too long is refused, in one line or in many', () => {
-  for (const text of [`data: ${'x'.repeat(2000)}`, 'data: xxxxxxxxx\n'.repeat(200), 'x'.repeat(2000)]) {
+  for (const text of [
+    `data: ${'x'.repeat(2000)}`,
+    'data: xxxxxxxxx\n'.repeat(200),
+    'data\n'.repeat(2000),
+    'x'.repeat(2000),
+  ]) {
     assert.throws(() => new EventStreamReader(1000).push(Buffer.from(text)), RangeError)
   }
 })

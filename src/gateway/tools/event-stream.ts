@@ -52,7 +52,8 @@ export class EventStreamReader {
     const name = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(colon + (line.charAt(colon + 1) === ' ' ? 2 : 1))
     if (name === 'data') {
-      this.#length += value.length
+      // Each line counts, or empty ones would be collected without end.
+      this.#length += value.length + 1
       this.#check(this.#length)
       this.#data.push(value)
     } else if (name === 'event') this.#event = value

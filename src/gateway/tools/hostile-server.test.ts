@@ -71,6 +71,15 @@ describe('a listing shows what its reader could use', () => {
     assert.equal(upstream.received.at(-1)?.headers['last-event-id'], '0')
   })
 
+  test('whatever letters its key has', async (t) => {
+    const { ask } = await rig(t, (request, response) =>
+      reply(request, response, { Tools: TOOLS, TOOLS, tool\u017f: TOOLS, tools: TOOLS, other: 1 }),
+    )
+    const { messages } = await ask(LIST)
+    assert.deepEqual(Object.keys(messages[0]?.result ?? {}), ['tools', 'other'])
+    assert.deepEqual(namesIn(messages[0]), ['read'])
+  })
+
   test('in an answer to something else, in a batch, with its key written twice', async (t) => {
     let text = ''
     const { ask } = await rig(t, (_, response) => stream(response, text))

@@ -62,6 +62,9 @@ const LISTINGS: Readonly<
       typeof name === 'string' && access.couldAllow(ctx, { ...promptQuestion(upstream, name), call: 'unknown' }),
 }
 
+/** Members of results that list something. */
+export const LISTED: readonly string[] = Object.keys(LISTINGS)
+
 function documentsShown(ctx: Context, upstream: Upstream, access: GatewayPorts['access'], field: string): Shows {
   return (item) => {
     const uri = item[field]

@@ -4,7 +4,7 @@ import { conversationOf } from '../ports.ts'
 import type { Exchange, Outcome, Sink, UpstreamAnswer } from '../protocol.ts'
 import { EventStreamReader, type StreamEvent, writeEvent } from './event-stream.ts'
 import { isObject, type JsonObject, RPC, type RpcMessage, readMessage, writeMessage } from './json-rpc.ts'
-import { filterListing } from './listings.ts'
+import { filterListing, LISTED } from './listings.ts'
 import type { McpKept, McpTarget } from './mcp-request.ts'
 import { observedText } from './observed-text.ts'
 import { admitInputRequests, admitServerRequest } from './server-requests.ts'
@@ -216,10 +216,11 @@ async function inspectMessage(
 async function inspectResult(
   exchange: McpExchange,
   id: string | number,
-  result: JsonObject,
+  received: JsonObject,
   notes: Notes,
 ): Promise<RpcMessage> {
   const { ctx, kept, ports } = exchange
+  const result = withoutLookalikes(received)
   if (isObject(result.inputRequests) || result.resultType === 'input_required') {
     const requests = isObject(result.inputRequests) ? result.inputRequests : {}
     observe(exchange, requests)
@@ -239,6 +240,25 @@ async function inspectResult(
   if (result.isError === true) notes.detail.isError = true
   return { kind: 'result', id, result: withoutUnserved(filtered?.result ?? result) }
 }
+
+/** Some clients do not mind the case of members: they would find tools in `Tools` that were not looked at here. */
+function withoutLookalikes(result: JsonObject): JsonObject {
+  const members = Object.entries(result)
+  const isOne = (name: string) => !INSPECTED.has(name) && INSPECTED_FOLDED.has(fold(name))
+  return members.some(([name]) => isOne(name)) ? Object.fromEntries(members.filter(([name]) => !isOne(name))) : result
+}
+
+const fold = (name: string): string => name.normalize('NFKC').toLowerCase()
+
+// Members of results by which something is decided.
+const INSPECTED: ReadonlySet<string> = new Set([
+  ...LISTED,
+  'inputRequests',
+  'resultType',
+  'capabilities',
+  'supportedVersions',
+])
+const INSPECTED_FOLDED: ReadonlySet<string> = new Set([...INSPECTED].map(fold))
 
 function deniedInput({ ctx, record, kept }: McpExchange, methods: readonly string[]): JsonObject {
   const what = methods.map((method) => `\`${method.slice(0, 80)}\``).join(', ')
