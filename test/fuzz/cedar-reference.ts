@@ -78,6 +78,12 @@ function isIn(ref: EntityRef, target: EntityRef, world: Scope): boolean {
   return (world.entities.find(ref)?.parents.refs ?? []).some((parent) => isIn(parent, target, world))
 }
 
+/** The right side of `in` is an entity, or a set of them; also after `is T`. */
+function isInAny(ref: EntityRef, right: Value, world: Scope): boolean {
+  const targets = typeof right === 'object' && right.kind === 'set' ? right.elements.map(entity) : [entity(right)]
+  return targets.some((target) => isIn(ref, target, world))
+}
+
 function evaluate(expression: Expression, world: Scope): Value {
   const value = (inner: Expression): Value => evaluate(inner, world)
   switch (expression.kind) {
@@ -102,15 +108,12 @@ function evaluate(expression: Expression, world: Scope): Value {
       return fitting({ '+': a + b, '-': a - b, '*': a * b }[expression.operator])
     }
     case 'in': {
-      const ref = entity(value(expression.left))
-      const right = value(expression.right)
-      const targets = typeof right === 'object' && right.kind === 'set' ? right.elements.map(entity) : [entity(right)]
-      return targets.some((target) => isIn(ref, target, world))
+      return isInAny(entity(value(expression.left)), value(expression.right), world)
     }
     case 'is': {
       const ref = entity(value(expression.of))
       if (ref.type !== expression.type) return false
-      return expression.within === undefined || isIn(ref, entity(value(expression.within)), world)
+      return expression.within === undefined || isInAny(ref, value(expression.within), world)
     }
     case 'attribute':
       return there(attribute(value(expression.of), expression.name, world))

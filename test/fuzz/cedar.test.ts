@@ -55,3 +55,8 @@ test('the index finds what a scan of all policies finds, also after changes', ()
     }
   }
 })
+
+// Seeds whose decisions were once not agreed on. 3069: the reference did not take a set after `is T in`.
+test('what was once decided differently is decided alike', () => {
+  for (const seed of [3069]) assert.deepEqual(compareCase(seed).disagreements, [])
+})
