@@ -9,9 +9,8 @@ import { ACTIONS, makeFields, makeWorld } from './cedar-world.ts'
 
 test('the engine and the official implementation agree on made-up applications', () => {
   let decisions = 0
-  // Other cases on every day, the same ones all day: what fails can be looked at.
-  const first = Math.floor(Date.now() / 86_400_000) * 1000
-  for (let seed = first; decisions < 1500; seed++) {
+  // The same cases every time; `npm run fuzz:cedar` goes on from others.
+  for (let seed = 1_000_000_000; decisions < 1500; seed++) {
     const found = compareCase(seed)
     assert.deepEqual(found.disagreements, [], `seed ${seed}`)
     decisions += found.decisions
