@@ -33,7 +33,7 @@ export function verifyRecordReceipt(
   }
   const { size } = verifyReceipt(receipt, leafHash(receipt.extra), log)
   const witnesses = (log.witnesses ?? []).filter((witness) => isSignedBy(receipt.checkpoint, witness))
-  const proven = { index: receipt.index, leaf, size, witnesses: witnesses.map(({ name }) => name) }
+  const proven = { index: receipt.index, leaf, size, witnesses: [...new Set(witnesses.map(({ name }) => name))] }
   if (opening === undefined) return proven
   const content = parseBodyText(opening.text)
   if (content === undefined || !commitTo(opening.salt, opening.text).equals(leaf.commitment)) {

@@ -180,5 +180,5 @@ function witnessedOf(
 
 function witnessesOf({ note }: VerifiedCheckpoint, witnesses: readonly Verifier[]): string[] {
   const known = witnesses.filter(({ name, id }) => note.signatures.some((one) => one.name === name && one.id === id))
-  return known.map(({ name }) => name)
+  return [...new Set(known.map(({ name }) => name))]
 }

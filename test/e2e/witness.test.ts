@@ -110,7 +110,7 @@ test('a log is witnessed by another process, through its death, and auditors are
         const isWitnessed = async () => {
           const { stdout } = await sallyport.cli('log', 'verify', '--witness', witness.keys)
           assert.match(stdout, /^the log is whole/)
-          return /witnessed by witness\.example\/w1/.test(stdout) && !/unwitnessed/.test(stdout)
+          return /witnessed by witness\.example\/w1: the first/.test(stdout) && !/unwitnessed/.test(stdout)
         }
         await until(isWitnessed, 30_000)
         assert.match(await succeed(sallyport, 'log', 'verify'), /unwitnessed/)
