@@ -3,6 +3,10 @@ import { GatewayError } from './errors.ts'
 
 /** A request under way, for whoever may have to break it off: the client by hanging up, Sallyport by cutting it. */
 export class Flight {
+  /** Who makes the request; empty as long as that is not known. */
+  chain: readonly PrincipalRef[] = []
+  /** Where it stands among the others, -1 when it does not. */
+  place = -1
   #error: GatewayError | undefined
   #stop: ((error: GatewayError) => void) | undefined
 
@@ -30,26 +34,35 @@ export class Flight {
   }
 }
 
-/** The requests that are under way, by who makes them. */
+/** The requests that are under way. */
 export class Flights {
-  readonly #open = new Map<Flight, readonly PrincipalRef[]>()
+  // A list that closes its gaps. In a Map, what was deleted would stay reachable from its outgrown tables, and with it
+  // the whole request, until the next full collection.
+  readonly #open: Flight[] = []
 
   get size(): number {
-    return this.#open.size
+    return this.#open.length
   }
 
   add(flight: Flight, chain: readonly PrincipalRef[]): void {
-    this.#open.set(flight, chain)
+    flight.chain = chain
+    flight.place = this.#open.push(flight) - 1
   }
 
   remove(flight: Flight): void {
-    this.#open.delete(flight)
+    const last = this.#open.length - 1
+    const moved = this.#open[last]
+    if (flight.place < 0 || moved === undefined) return
+    this.#open[flight.place] = moved
+    moved.place = flight.place
+    this.#open.pop()
+    flight.place = -1
   }
 
   /** Breaks off whatever one of `principals` takes part in, itself or as the sponsor of an agent. */
   cut(principals: ReadonlySet<PrincipalId>, sponsorOf: (agent: PrincipalId) => PrincipalId | undefined): void {
-    for (const [flight, chain] of this.#open) {
-      if (chain.some((link) => principals.has(link.id) || principals.has(sponsorOf(link.id) ?? link.id))) {
+    for (const flight of [...this.#open]) {
+      if (flight.chain.some((link) => principals.has(link.id) || principals.has(sponsorOf(link.id) ?? link.id))) {
         flight.abort(new GatewayError('cut', 'access was suspended while the request was under way'))
       }
     }
@@ -57,6 +70,6 @@ export class Flights {
 
   /** Breaks off everything, because Sallyport stops. */
   cutAll(): void {
-    for (const flight of this.#open.keys()) flight.abort(new GatewayError('cut', 'sallyport is shutting down'))
+    for (const flight of [...this.#open]) flight.abort(new GatewayError('cut', 'sallyport is shutting down'))
   }
 }

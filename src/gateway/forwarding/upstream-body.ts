@@ -14,6 +14,7 @@ export class UpstreamBody implements UpstreamAnswer {
   #waitingBytes = 0
   #reader: Reader | undefined
   #busy = false
+  #isScheduled = false
   #ended = false
   #error: unknown
 
@@ -26,7 +27,8 @@ export class UpstreamBody implements UpstreamAnswer {
   each(onChunk: Reader['onChunk']): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#reader = { onChunk, resolve, reject }
-      this.#advance()
+      if (this.#error !== undefined) reject(this.#error)
+      else this.#advance()
     })
   }
 
@@ -46,22 +48,19 @@ export class UpstreamBody implements UpstreamAnswer {
     this.#stop(new GatewayError('upstream_broken', 'the answer was not wanted'))
   }
 
-  /** More of the body. */
+  /** More of the body. What arrives together is handed over together: each piece costs its reader the same. */
   push(chunk: Buffer): void {
     if (this.#ended) return
-    if (this.#reader !== undefined && !this.#busy && this.#waiting.length === 0) {
-      this.#hand(chunk, this.#reader)
-      return
-    }
     this.#waiting.push(chunk)
     this.#waitingBytes += chunk.length
-    if (this.#busy || this.#waitingBytes > PATIENCE) this.#controller.pause()
+    if (this.#reader !== undefined && !this.#busy) this.#schedule()
+    else if (this.#waitingBytes > PATIENCE) this.#controller.pause()
   }
 
   /** The body is complete. */
   finish(): void {
     this.#ended = true
-    this.#advance()
+    if (this.#reader !== undefined && !this.#busy) this.#schedule()
   }
 
   /** There will be no more; what has not been read is dropped. */
@@ -73,21 +72,35 @@ export class UpstreamBody implements UpstreamAnswer {
     this.#reader?.reject(error)
   }
 
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#advance()
+    })
+  }
+
   #advance(): void {
     const reader = this.#reader
-    if (reader === undefined) return
-    while (!this.#busy && this.#error === undefined) {
-      const chunk = this.#waiting.shift()
-      if (chunk === undefined) break
-      this.#hand(chunk, reader)
-    }
-    if (this.#error !== undefined) reader.reject(this.#error)
-    else if (this.#busy) return
-    else if (this.#ended) reader.resolve()
-    else {
+    if (reader === undefined || this.#busy || this.#error !== undefined) return
+    const chunk = this.#take()
+    if (chunk !== undefined) this.#hand(chunk, reader)
+    if (this.#busy || this.#error !== undefined) return
+    if (this.#ended) reader.resolve()
+    else if (this.#controller.paused) this.#controller.resume()
+  }
+
+  #take(): Buffer | undefined {
+    const waiting = this.#waiting
+    if (waiting.length < 2) {
       this.#waitingBytes = 0
-      if (this.#controller.paused) this.#controller.resume()
+      return waiting.pop()
     }
+    const all = Buffer.concat(waiting, this.#waitingBytes)
+    this.#waiting = []
+    this.#waitingBytes = 0
+    return all
   }
 
   #hand(chunk: Buffer, reader: Reader): void {
