@@ -130,7 +130,10 @@ test('a message goes where the user said, and nowhere that untrusted content or 
 
 test('one recipient among many that the user did not name denies the message', () => {
   const access = opened()
-  const decision = access.decide(context([scout]), send({ user: ['/to/0'], untrusted: ['/to/1'] }))
+  const decision = access.decide(
+    context([scout]),
+    send({ user: ['/to/0'], untrusted: ['/to/1'] }, { '/to/0': 'bob@example.com', '/to/1': 'eve@example.com' }),
+  )
   assert.deepEqual(policies(decision), ['foundation/untrusted-origin'])
 })
 

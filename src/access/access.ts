@@ -1,5 +1,5 @@
-import type { EntityJson } from '../cedar/index.ts'
-import type { Context } from '../kernel/index.ts'
+import { describeSchema, type EntityJson } from '../cedar/index.ts'
+import type { Context, PrincipalKind } from '../kernel/index.ts'
 import { loadCountries } from './country.ts'
 import { couldAllowForChain, decideForChain, type Known } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
@@ -8,9 +8,10 @@ import { type Explanation, explainTo } from './explain.ts'
 import type { PolicyFile } from './layers.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
-import type { Decision, Question } from './question.ts'
+import type { Decision, EntityRef, Question } from './question.ts'
 import { checkResources } from './resource-manifest.ts'
 import { checkLimits, type Roles, rolesOf, withRoles } from './roles.ts'
+import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
 export interface Access {
@@ -23,6 +24,16 @@ export interface Access {
   couldAllow(ctx: Context, question: Question): boolean
   /** The decision explained to `viewer`: all of it for those who may know, nothing but the outcome for others. */
   explain(viewer: Context, ctx: Context, question: Question): Explanation
+  /** Who may do an action on a resource, each acting alone. Lets others have their turn in between. */
+  whoCan(
+    asker: Context,
+    asked: { readonly action: string; readonly resource: EntityRef; readonly limit: number },
+  ): Promise<Possibilities>
+  /** What somebody may do, acting alone. Lets others have their turn in between. */
+  whatCan(
+    asker: Context,
+    asked: { readonly principal: { readonly kind: PrincipalKind; readonly id: string }; readonly limit: number },
+  ): Promise<Possibilities>
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
   /** Throws `resources_invalid` for entities that do not fit the schema. */
@@ -63,12 +74,15 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   let roles: Roles = { grants: [], declared: new Set() }
   let known: Known = { set: compileWith([]), entities: entityIndex(foundation.schema), timeOf: undefined }
   const builtIn = rolesOf(known.set.engine)
+  const { actions } = describeSchema(foundation.schema)
   loadCountries()
 
   return {
     decide: (ctx, question) => decideForChain(ctx, question, known),
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
     explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
+    whoCan: (asker, asked) => whoCan(asker, asked, known),
+    whatCan: (asker, asked) => whatCan(asker, asked, known, actions),
     putEntities: (source, list) => known.entities.put(source, list),
     checkEntities: (list) => checkResources(list, foundation.schema),
     checkHours: (hours) => void timeIn(hours),

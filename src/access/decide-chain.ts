@@ -56,12 +56,13 @@ export interface Judgement {
 
 export function judgeChain(ctx: Context, question: Question, known: Known): Judgement {
   const { context, entities, resource, action } = prepare(ctx, question, known)
+  const read = known.set.engine.context(action, context)
   const now = ctx.clock.now()
   const outside = outsideOfMandate(ctx, action, resource, entities)
   let hindrance: Hindrance = outside === undefined ? undefined : 'refusal'
   const links = ctx.caller.chain.map((link) => {
     const principal = entityOf(link)
-    const verdict = judge({ principal, action, resource, context }, entities, known.set, now)
+    const verdict = judge({ principal, action, resource, context: read }, entities, known.set, now)
     if (!verdict.isAllowed) {
       const isRefused = verdict.forbids.length > 0 || verdict.ceilings.length > 0
       if (isRefused || hindrance === undefined) hindrance = isRefused ? 'refusal' : 'no_grant'

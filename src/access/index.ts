@@ -10,3 +10,4 @@ export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } fr
 export { type DeclaredResources, resourceEntities, resourceSections } from './resource-manifest.ts'
 export type { RoleGrant, Roles } from './roles.ts'
 export { schemaReference } from './schema-reference.ts'
+export type { Possibilities, Possibility } from './who-can.ts'

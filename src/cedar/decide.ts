@@ -9,7 +9,7 @@ import { type IndexNode, visitCandidates } from './policy-index.ts'
 import type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
 import type { Schema } from './schema.ts'
 import type { Uid } from './uid.ts'
-import { type EntityRef, RecordValue } from './value.ts'
+import { EntityRef, RecordValue } from './value.ts'
 
 /** What decisions are made by. */
 export interface Ruling {
@@ -89,8 +89,19 @@ export function frameOf(request: AccessRequest, entities: Entities, { actions, s
   }
 }
 
-function contextOf({ context }: AccessRequest, action: EntityRef, schema: Schema | undefined): RecordValue {
+/** A context that is read once, for several requests with the same action. Throws as `readContext`. */
+export function contextFor(action: Uid, context: object | string, schema: Schema | undefined): object {
+  checkUid(action)
+  return contextOf({ context }, new EntityRef(action.type, action.id), schema)
+}
+
+function contextOf(
+  { context }: Pick<AccessRequest, 'context'>,
+  action: EntityRef,
+  schema: Schema | undefined,
+): RecordValue {
   if (context === undefined) return EMPTY
+  if (context instanceof RecordValue) return context
   return readContext(context, schema?.actions.get(action.key)?.context)
 }
 

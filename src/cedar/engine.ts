@@ -1,4 +1,4 @@
-import { decide, decideFrame, frameOf } from './decide.ts'
+import { contextFor, decide, decideFrame, frameOf } from './decide.ts'
 import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import { type Explanation, explain } from './explain.ts'
@@ -16,6 +16,7 @@ import {
 import type { AccessRequest, PolicyDecision } from './request.ts'
 import { parseSchema, type Schema } from './schema.ts'
 import { type SearchPage, type SearchRequest, search } from './search.ts'
+import type { Uid } from './uid.ts'
 import { validatePolicies } from './validate.ts'
 
 /** What a forbid that cannot be evaluated means: nothing (as in Cedar itself), or that it applies. */
@@ -74,6 +75,8 @@ export interface Engine {
    * malformed request.
    */
   decide(request: AccessRequest, entities: Entities): PolicyDecision
+  /** The context of requests with this action, read once; each of them takes it in place of the JSON. */
+  context(action: Uid, json: object | string): object
   /** Why a request is decided as it is: which policies apply, or which came nearest and what they lack. */
   explain(request: AccessRequest, entities: Entities): Explanation
   /**
@@ -110,6 +113,7 @@ function engineOf(state: EngineState): Engine {
     onError,
     warnings,
     decide: (request, entities) => decide(request, entities, state),
+    context: (action, json) => contextFor(action, json, schema),
     explain(request, entities) {
       const frame = frameOf(request, entities, state)
       return explain(frame, decideFrame(frame, state), (id) => set.policies.get(id), values(set.policies))

@@ -10,6 +10,7 @@ import { resumeCommand, suspendCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { toolsCommand } from './commands/tools.ts'
 import { traceCommand } from './commands/trace.ts'
+import { whatCanCommand, whoCanCommand } from './commands/who-can.ts'
 import { witnessCommand } from './commands/witness.ts'
 import { version } from './version.ts'
 
@@ -30,6 +31,8 @@ for (const command of [
   startCommand(),
   applyCommand(),
   decideCommand(),
+  whoCanCommand(),
+  whatCanCommand(),
   keysCommand(),
   logCommand(),
   traceCommand(),

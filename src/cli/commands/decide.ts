@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { sessionOf } from '../session.ts'
+import { parseResource, type Resource } from './resource-argument.ts'
 
 const answerSchema = z.object({
   decision: z.enum(['allow', 'deny']),
@@ -35,20 +36,9 @@ export function decideCommand(): Command {
     })
 }
 
-interface Resource {
-  readonly type: string
-  readonly id: string
-}
-
 interface DecideOptions {
   readonly argument?: string[]
   readonly from?: string[]
-}
-
-function parseResource(text: string): Resource {
-  const at = text.indexOf('::')
-  if (at <= 0) throw new InvalidArgumentError('must be a type and an id, as in `Model::demo-chat`')
-  return { type: text.slice(0, at), id: text.slice(at + 2).replace(/^"(.*)"$/, '$1') }
 }
 
 function callOf({ argument = [], from = [] }: DecideOptions): object {

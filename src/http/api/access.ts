@@ -4,6 +4,22 @@ import { type Route, route } from '../route.ts'
 
 const name = z.string().min(1).max(1024)
 
+const limit = z.coerce.number().int().min(1).max(10_000).default(1000)
+const reference = z.object({ type: z.string(), id: z.string() })
+const possibilities = z.object({
+  found: z.array(
+    z.object({
+      principal: reference,
+      action: z.string(),
+      resource: reference,
+      reasons: z.array(z.looseObject({ policy: z.string() })),
+      when: z.enum(['now', 'after', 'perhaps']),
+      advice: z.array(z.looseObject({ kind: z.string() })).optional(),
+    }),
+  ),
+  hasMore: z.boolean(),
+})
+
 /** Asking the decision point, with the explanation: for administrators and auditors, not for enforcement. */
 export const accessRoutes: readonly Route[] = [
   route({
@@ -56,6 +72,31 @@ export const accessRoutes: readonly Route[] = [
       const { decision, text } = tenant.access.explain(ctx, asked, question)
       const { facts: _, ...answer } = decision
       return { ...answer, explanation: text }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/who-can',
+    summary: 'List who may do an action on a resource, and by which grants',
+    action: 'decision:ask',
+    query: z.strictObject({ action: name, type: name, id: name, limit }),
+    answer: possibilities,
+    handle: async ({ tenant, ctx, query }) => {
+      const resource = { type: query.type, id: query.id }
+      return tenant.access.whoCan(ctx, { action: query.action, resource, limit: query.limit })
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/t/:tenant/api/what-can',
+    summary: 'List what a principal may do, on every resource that there is, and by which grants',
+    action: 'decision:ask',
+    query: z.strictObject({ principal: name, limit }),
+    answer: possibilities,
+    handle: async ({ tenant, ctx, query }) => {
+      const principal = tenant.directory.principal(query.principal)
+      if (principal === undefined) throw new HttpError('principal_unknown', `no principal \`${query.principal}\``)
+      return tenant.access.whatCan(ctx, { principal, limit: query.limit })
     },
   }),
 ]

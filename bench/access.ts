@@ -1,0 +1,179 @@
+import { globSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type Access, openAccess, type PolicyFile, type Question } from '../src/access/index.ts'
+import { type Context, newTxn, type PrincipalId, systemClock, type TenantId } from '../src/kernel/index.ts'
+
+// npm run bench:access: what a decision costs, with a chain of two, four layers, all facts and 10,000 policies.
+
+const POLICIES = 10_000
+const foundation = join(import.meta.dirname, '../foundation')
+const read = (name: string) => ({ name: `foundation/${name}`, text: readFileSync(join(foundation, name), 'utf8') })
+const clock = systemClock
+const uid = (type: string, id: string) => ({ type, id })
+
+const files = policyFiles(POLICIES)
+const access = openAccess(
+  {
+    schema: read('schema.cedarschema').text,
+    policies: globSync('policies/**/*.cedar', { cwd: foundation }).sort().map(read),
+    roles: [read('roles/roles.cedar')],
+  },
+  'demo',
+)
+putEntities(access)
+await activate(access, files)
+access.setHours({ timeZone: 'Europe/Vienna', working: { days: [1, 2, 3, 4, 5], from: '08:00', to: '18:00' } })
+
+const origin = { user: ['/to'], system: [], trusted: [], untrusted: ['/body'], model: ['/subject'] }
+const question = (i: number): Question => ({
+  action: 'tool:call',
+  resource: uid('Tool', `server${i % 100}/send`),
+  call: { arguments: { '/to': 'bob@example.com', '/subject': 'hello', '/body': 'a text of some length' }, origin },
+})
+const invoke = (i: number): Question => ({ action: 'model:invoke', resource: uid('Model', `m${i % 100}`) })
+
+process.stdout.write(`${cpus()[0]?.model ?? 'cpu'}, Node ${process.version}, ${POLICIES} policies in four layers\n\n`)
+measure('tool call, chain of two, allowed', question, (i) => context(i, ['User', 'Agent']))
+measure('model call, chain of two, allowed', invoke, (i) => context(i, ['User', 'Agent']))
+measure('model call, chain of one, allowed', invoke, (i) => context(i, ['Agent']))
+measure(
+  'model call, denied, with advice',
+  (i) => ({ ...invoke(i), action: 'model:deploy' }),
+  (i) => context(i, ['User']),
+)
+
+function measure(what: string, ask: (i: number) => Question, ctx: (i: number) => Context): void {
+  const rounds = 40_000
+  const contexts = Array.from({ length: 1000 }, (_, i) => ctx(i))
+  const questions = Array.from({ length: 1000 }, (_, i) => ask(i))
+  const at = <T>(list: readonly T[], i: number): T => list[i % list.length] as T // not empty
+  for (let i = 0; i < 20_000; i++) access.decide(at(contexts, i), at(questions, i))
+  const times = new Float64Array(rounds)
+  let allowed = 0
+  const started = performance.now()
+  for (let i = 0; i < rounds; i++) {
+    const before = performance.now()
+    if (access.decide(at(contexts, i), at(questions, i)).decision === 'allow') allowed++
+    times[i] = performance.now() - before
+  }
+  const seconds = (performance.now() - started) / 1000
+  times.sort()
+  const percentile = (p: number): string => `${((times[Math.floor(rounds * p)] ?? 0) * 1000).toFixed(1)} µs`
+  const rate = Math.round(rounds / seconds).toLocaleString('en')
+  process.stdout.write(
+    `${what.padEnd(36)} p50 ${percentile(0.5)}  p99 ${percentile(0.99)}  ${rate}/s  (${Math.round((allowed / rounds) * 100)} % allowed)\n`,
+  )
+}
+
+/** Puts the policies in force while decisions go on, and says how long those had to wait. */
+async function activate(target: Access, list: readonly PolicyFile[]): Promise<void> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const started = performance.now()
+  target.setPolicies(list)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  delay.disable()
+  const total = Math.round(performance.now() - started)
+  process.stdout.write(
+    `activation of ${POLICIES} policies: ${total} ms, longest pause ${Math.round(delay.max / 1e6)} ms\n`,
+  )
+}
+
+function context(i: number, kinds: readonly ('User' | 'Agent')[]): Context {
+  const link = (kind: 'User' | 'Agent') => ({ kind, id: `${kind.toLowerCase()}${i % 100}` as PrincipalId }) // ids of this file
+  const [first = link('Agent'), ...rest] = kinds.map(link)
+  return {
+    tenant: 'demo' as TenantId, // a valid id
+    txn: newTxn(clock.now()),
+    trace: '0'.repeat(32),
+    clock,
+    address: '8.8.8.8',
+    caller: {
+      chain: [first, ...rest],
+      delegation: undefined,
+      authentication: { method: 'private_key_jwt', at: clock.now(), factors: ['hwk', 'user'], assurance: 3 },
+      scope: undefined,
+      credential: 'c',
+      expiresAt: clock.now() + 60_000,
+      mandate: {
+        actions: ['models', 'tools'],
+        resources: [uid('Tenant', 'demo')],
+        purpose: 'bench',
+        expiresAt: clock.now() + 3_600_000,
+      },
+    },
+  }
+}
+
+/** Half of the policies are the tenant's, the rest those of projects and agents; each layer has a ceiling. */
+function policyFiles(count: number): readonly PolicyFile[] {
+  const list: PolicyFile[] = []
+  const add = (file: PolicyFile): void => void list.push(file)
+  add({
+    name: 'all.cedar',
+    text: '@id("all") permit (principal in Group::"staff", action in [Action::"models", Action::"tools"], resource);',
+  })
+  for (let f = 0; f < 100; f++) {
+    const statements: string[] = []
+    for (let p = 0; p < count / 200; p++) statements.push(statement(`t${f}-${p}`, f * 50 + p))
+    add({ name: `tenant${f}.cedar`, text: statements.join('\n') })
+  }
+  for (let f = 0; f < 100; f++) {
+    const statements: string[] = []
+    for (let p = 0; p < count / 200; p++) statements.push(statement(`p${f}-${p}`, f * 50 + p))
+    const layer =
+      f % 2 === 0
+        ? ({ kind: 'project', id: `project${f}` } as const)
+        : ({ kind: 'agent', type: 'AgentType', id: `type${f}` } as const)
+    add({ name: `low${f}.cedar`, text: statements.join('\n'), layer })
+    add({
+      name: `low${f}-ceiling.cedar`,
+      text: `@id("c${f}") permit (principal, action, resource);`,
+      layer,
+      as: 'ceiling',
+    })
+  }
+  add({ name: 'ceiling.cedar', text: '@id("c") permit (principal, action, resource);', as: 'ceiling' })
+  return list
+}
+
+function statement(id: string, n: number): string {
+  const effect = n % 10 === 0 ? 'forbid' : 'permit'
+  const who = [
+    `principal == Agent::"agent${n + 200}"`,
+    `principal in Group::"group${n}"`,
+    `principal in AgentType::"type${n % 100}"`,
+  ][n % 3]
+  const condition =
+    effect === 'forbid'
+      ? 'when { context has network && context.network has country && context.network.country == "XX" }'
+      : 'when { context has time && context.time.working && context.authentication.age < 3600 }'
+  return `@id("${id}") ${effect} (${who}, action in Action::"${n % 2 === 0 ? 'models' : 'tools'}", resource) ${condition};`
+}
+
+function putEntities(target: Access): void {
+  const tenant = [uid('Tenant', 'demo')]
+  target.putEntities('bench', [
+    { uid: uid('Tenant', 'demo') },
+    { uid: uid('Group', 'staff') },
+    ...Array.from({ length: 100 }, (_, i) => [
+      { uid: uid('Project', `project${i}`), parents: tenant },
+      { uid: uid('AgentType', `type${i}`) },
+      { uid: uid('User', `user${i}`), attrs: { name: 'u', status: 'active' }, parents: [uid('Group', 'staff')] },
+      {
+        uid: uid('Agent', `agent${i}`),
+        attrs: { name: 'a', status: 'active', level: 1, sponsor: { __entity: uid('User', `user${i}`) } },
+        parents: [uid('Group', 'staff'), uid('AgentType', `type${i}`)],
+      },
+      { uid: uid('Model', `m${i}`), attrs: { upstream: 'u' }, parents: [uid('Project', `project${i}`)] },
+      { uid: uid('ToolServer', `server${i}`), attrs: { trusted: false }, parents: [uid('Project', `project${i}`)] },
+      {
+        uid: uid('Tool', `server${i}/send`),
+        attrs: { name: 'send', status: 'accepted', guarded: ['/to'] },
+        parents: [uid('ToolServer', `server${i}`)],
+      },
+    ]).flat(),
+  ])
+}
