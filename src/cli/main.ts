@@ -13,6 +13,7 @@ import { traceCommand } from './commands/trace.ts'
 import { whatCanCommand, whoCanCommand } from './commands/who-can.ts'
 import { witnessCommand } from './commands/witness.ts'
 import { version } from './version.ts'
+import { oneLine } from './visible.ts'
 
 const program = new Command('sallyport')
   .description('Two gates for generative-AI systems: who are you, what may you do.')
@@ -58,7 +59,7 @@ try {
 function reportFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2 // commander has printed its own line
   const known = error instanceof SallyportError
-  process.stderr.write(`sallyport: ${known ? error.publicMessage : `internal error: ${String(error)}`}\n`)
+  process.stderr.write(`sallyport: ${oneLine(known ? error.publicMessage : `internal error: ${String(error)}`)}\n`)
   if (!known && process.env.SALLYPORT_DEBUG !== undefined && error instanceof Error)
     process.stderr.write(`${error.stack}\n`)
   return 1

@@ -1,3 +1,5 @@
+import { visible, visibleJson } from './visible.ts'
+
 /** Where commands write. Data goes to `out`, everything else to `err`. */
 export interface Output {
   /** Prints `value` as JSON with `--json`, else `text` for a person. */
@@ -11,9 +13,9 @@ export interface Output {
 export function outputOf(json: boolean): Output {
   return {
     json,
-    data: (value, text) => process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text()}\n`),
-    line: (value, text) => process.stdout.write(`${json ? JSON.stringify(value) : text()}\n`),
-    note: (text) => process.stderr.write(`${text}\n`),
+    data: (value, text) => process.stdout.write(`${json ? visibleJson(value, 2) : visible(text())}\n`),
+    line: (value, text) => process.stdout.write(`${json ? visibleJson(value) : visible(text())}\n`),
+    note: (text) => process.stderr.write(`${visible(text)}\n`),
   }
 }
 

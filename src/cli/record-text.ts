@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { oneLine } from './visible.ts'
 
 const reference = z.object({ kind: z.string(), id: z.string() })
 const reason = z.object({ policy: z.string(), principal: z.string() })
@@ -59,6 +60,11 @@ export function summaryOf(record: RecordJson): string {
 
 /** What was asked and how it was decided, and by whom it was asked: ids from the subject to the actor. */
 export function headOf(record: RecordJson): { readonly chain: readonly string[]; readonly text: string } {
+  const { chain, text } = rawHeadOf(record)
+  return { chain: chain.map(oneLine), text: oneLine(text) }
+}
+
+function rawHeadOf(record: RecordJson): { readonly chain: readonly string[]; readonly text: string } {
   if (record.erased) return { chain: [], text: 'erased' }
   const body = bodyOf(record)
   const chain = body.chain?.map(({ id }) => id) ?? []
@@ -80,7 +86,7 @@ export function endOf(record: RecordJson): string | undefined {
   if (record.kind !== 'outcome' || record.erased) return undefined
   const { status, httpStatus, ms, usage } = bodyOf(record)
   const spent = Object.entries(usage ?? {}).map(([name, value]) => `, ${name} ${value}`)
-  return `${status}${httpStatus === undefined ? '' : ` ${httpStatus}`} in ${ms} ms${spent.join('')}`
+  return oneLine(`${status}${httpStatus === undefined ? '' : ` ${httpStatus}`} in ${ms} ms${spent.join('')}`)
 }
 
 const tokenSchema = z.object({
@@ -114,7 +120,7 @@ export function detailsOf(record: RecordJson): readonly string[] {
     }),
     ...(errors ?? []).map((error) => `could not be evaluated: ${error}`),
     ...(remedy === undefined ? [] : [`remedy: ${remedy}`]),
-  ]
+  ].map(oneLine)
 }
 
 function bodyOf(record: RecordJson): z.infer<typeof bodySchema> {
