@@ -74,7 +74,7 @@ export interface Inspection<Kept = unknown> {
   /** For the decision record, beside the decisions: digests, counts, the method. Never arguments or text. */
   readonly detail?: { readonly [name: string]: Json }
   readonly kept: Kept
-  /** What is done when the questions are answered, in their order. `allOf` is the usual one. */
+  /** What is done when the questions are answered, in their order. */
   proceed(decisions: readonly Decision[]): Plan
 }
 
@@ -86,17 +86,6 @@ export type Plan =
   | { readonly kind: 'deny'; readonly decision: Decision; readonly question: Asked }
   /** Denied, but the caller may not know that the resource exists: recorded as a denial, answered as `error`. */
   | { readonly kind: 'hide'; readonly decision: Decision; readonly error: SallyportError }
-
-/** One denial denies the request; otherwise it is forwarded. */
-export function allOf(questions: readonly Asked[], decisions: readonly Decision[], request: UpstreamRequest): Plan {
-  for (const [index, question] of questions.entries()) {
-    const decision = decisions[index]
-    // INVARIANT: a question without an answer would be a defect of the pipeline; it is thrown, not passed.
-    if (decision === undefined) throw new TypeError('a question was not decided')
-    if (decision.decision === 'deny') return { kind: 'deny', decision, question }
-  }
-  return { kind: 'forward', request }
-}
 
 export interface UpstreamRequest {
   readonly upstream: Upstream
