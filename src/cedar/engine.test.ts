@@ -207,3 +207,12 @@ test('a template that has long been there can be linked and replaced, and is val
     },
   )
 })
+
+test('a context that was read once serves several requests', () => {
+  const engine = compile({ policies: 'permit(principal,action,resource) when { context.n == 1 };' })
+  const context = engine.context(view, { n: 1 })
+  for (const principal of [alice, { type: 'User', id: 'bob' }]) {
+    assert.equal(engine.decide({ ...request, principal, context }, none).decision, 'allow')
+  }
+  assert.throws(() => engine.context(view, { n: null }), CedarError)
+})
