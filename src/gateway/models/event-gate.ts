@@ -57,20 +57,24 @@ export class EventGate {
     if (this.#carry !== undefined && this.#carry.length > LONGEST) throw tooLong()
     if (end === 0) return
     const events = end === bytes.length ? bytes : bytes.subarray(0, end)
-    if (!this.#inspector.attentive && !this.#inspector.suspicious.test(events.toString('latin1'))) {
-      return this.#sink.write(events)
-    }
-    return this.#look(events.toString('utf8'))
+    if (this.#inspector.attentive) return this.#look(events.toString('utf8'), '')
+    const suspect = this.#inspector.suspicious.exec(events.toString('latin1'))
+    if (suspect === null) return this.#sink.write(events)
+    // Latin-1 has one character for each byte. What ends before the first that matters is like what was never suspicious.
+    const start = suspect.index < 2 ? -1 : events.lastIndexOf(EMPTY_LINE, suspect.index - 2)
+    const from = start < 0 ? 0 : start + EMPTY_LINE.length
+    return this.#look(events.toString('utf8', from), events.toString('utf8', 0, from))
   }
 
   /** The end of the stream: what is still held is complete now or never. */
   async finish(): Promise<void> {
-    if (this.#carry !== undefined) await this.#look(`${this.#carry.toString('utf8')}\n\n`)
+    if (this.#carry !== undefined) await this.#look(`${this.#carry.toString('utf8')}\n\n`, '')
     await this.#settle('')
   }
 
-  async #look(text: string): Promise<void> {
-    let passed = ''
+  /** Looks at each event of `text`; `before` comes before it and may be passed on. */
+  async #look(text: string, before: string): Promise<void> {
+    let passed = before
     for (const [event] of text.matchAll(EVENT)) {
       switch (this.#sightOf(event)) {
         case 'pass':
@@ -128,6 +132,7 @@ function tooLong(): GatewayError {
 // WHATWG HTML §9.2.5: a line ends with CR LF, LF or CR; an empty line ends the event.
 const LINE_END = /\r\n|\n|\r/
 const EVENT = /[\s\S]*?(?:\r\n|\n|\r(?!\n)){2}/g
+const EMPTY_LINE = Buffer.from('\n\n')
 const ENDS = ['\n\n', '\r\r', '\n\r\n', '\n\r'].map((end) => Buffer.from(end))
 
 /** The length of the part in which every event is complete. */
