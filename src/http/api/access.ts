@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HttpError } from '../errors.ts'
 import { type Route, route } from '../route.ts'
+import { callArguments, originShape } from './call-facts.ts'
 
 const name = z.string().min(1).max(1024)
 
@@ -31,16 +32,8 @@ export const accessRoutes: readonly Route[] = [
       principal: name,
       action: name,
       resource: z.strictObject({ type: name, id: name }),
-      arguments: z.record(z.string(), z.string()).optional(),
-      origin: z
-        .strictObject({
-          user: z.array(z.string()).default([]),
-          system: z.array(z.string()).default([]),
-          trusted: z.array(z.string()).default([]),
-          untrusted: z.array(z.string()).default([]),
-          model: z.array(z.string()).default([]),
-        })
-        .optional(),
+      arguments: callArguments.optional(),
+      origin: z.strictObject(originShape).optional(),
     }),
     answer: z.object({
       decision: z.enum(['allow', 'deny']),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Question } from '../../access/index.ts'
 import type { Json } from '../../kernel/index.ts'
 import { type Route, route } from '../route.ts'
+import { callArguments, originShape } from './call-facts.ts'
 
 const name = z.string().min(1).max(1024)
 const properties = z.record(z.string(), z.json()).optional()
@@ -11,16 +12,8 @@ const entity = z.object({ type: name, id: name, properties })
 const KINDS: Readonly<Record<string, string>> = { user: 'User', service: 'Service', agent: 'Agent', device: 'Device' }
 
 const callFacts = z.object({
-  arguments: z.record(z.string(), z.string()).default({}),
-  origin: z
-    .object({
-      user: z.array(z.string()).default([]),
-      system: z.array(z.string()).default([]),
-      trusted: z.array(z.string()).default([]),
-      untrusted: z.array(z.string()).default([]),
-      model: z.array(z.string()).default([]),
-    })
-    .optional(),
+  arguments: callArguments.default({}),
+  origin: z.object(originShape).optional(),
 })
 
 /** The decision API of AuthZEN 1.0 (Access Evaluation API), for enforcement points other than our gateway. */
