@@ -1,7 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Access, openAccess, type PolicyFile, type Question } from '../src/access/index.ts'
 import { type Context, newTxn, type PrincipalId, systemClock, type TenantId } from '../src/kernel/index.ts'
 
@@ -23,7 +22,7 @@ const access = openAccess(
   'demo',
 )
 putEntities(access)
-await activate(access, files)
+activate(access, files)
 access.setHours({ timeZone: 'Europe/Vienna', working: { days: [1, 2, 3, 4, 5], from: '08:00', to: '18:00' } })
 
 const origin = { user: ['/to'], system: [], trusted: [], untrusted: ['/body'], model: ['/subject'] }
@@ -43,6 +42,7 @@ measure(
   (i) => ({ ...invoke(i), action: 'model:deploy' }),
   (i) => context(i, ['User']),
 )
+process.stdout.write('\npublished, not measured here: Cerbos, 4 cores, 8,000 policies: 7,700/s, p50 2.6 ms\n')
 
 function measure(what: string, ask: (i: number) => Question, ctx: (i: number) => Context): void {
   const rounds = 40_000
@@ -67,18 +67,12 @@ function measure(what: string, ask: (i: number) => Question, ctx: (i: number) =>
   )
 }
 
-/** Puts the policies in force while decisions go on, and says how long those had to wait. */
-async function activate(target: Access, list: readonly PolicyFile[]): Promise<void> {
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  delay.enable()
+/** Puts the policies in force. Nothing else is decided meanwhile: the whole of it is a pause. */
+function activate(target: Access, list: readonly PolicyFile[]): void {
   const started = performance.now()
   target.setPolicies(list)
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  delay.disable()
   const total = Math.round(performance.now() - started)
-  process.stdout.write(
-    `activation of ${POLICIES} policies: ${total} ms, longest pause ${Math.round(delay.max / 1e6)} ms\n`,
-  )
+  process.stdout.write(`activation of ${POLICIES} policies: ${total} ms, in one piece\n`)
 }
 
 function context(i: number, kinds: readonly ('User' | 'Agent')[]): Context {

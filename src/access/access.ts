@@ -69,8 +69,12 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
     ...(foundation.roles ?? []),
   ]
-  const compileWith = (files: readonly PolicyFile[]): PolicySet =>
-    compilePolicySet(foundation.schema, [...own, ...files])
+  // Files are checked before they are put in force, and compiling many takes seconds.
+  let last: { readonly files: readonly PolicyFile[]; readonly set: PolicySet } | undefined
+  const compileWith = (files: readonly PolicyFile[]): PolicySet => {
+    if (last?.files !== files) last = { files, set: compilePolicySet(foundation.schema, [...own, ...files]) }
+    return last.set
+  }
   let roles: Roles = { grants: [], declared: new Set() }
   let known: Known = { set: compileWith([]), entities: entityIndex(foundation.schema), timeOf: undefined }
   const builtIn = rolesOf(known.set.engine)
