@@ -4,22 +4,29 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import pino from 'pino'
+import { OAuthError } from '../oauth/index.ts'
 import { apiRoutes } from './api/index.ts'
 import { GATEWAY_PATHS } from './mount-gateway.ts'
 import { ISSUER_PATHS } from './mount-issuer.ts'
 import { PUBLIC_ENDPOINTS } from './public-endpoints.ts'
-import { createHttpServer } from './server.ts'
+import { createHttpServer, type HttpServerOptions } from './server.ts'
+import type { TenantFace } from './tenant-face.ts'
 
-function created(more: { readonly requestTimeout?: number } = {}) {
+function created(more: Partial<HttpServerOptions> = {}) {
   return createHttpServer({
-    ...more,
     tenant: () => undefined,
     writable: () => false,
     version: '1.2.3',
     publicUrl: () => 'http://localhost:1',
     maxBody: 4096,
     log: pino({ level: 'silent' }),
+    ...more,
   })
+}
+
+/** A tenant of which only the door is looked at. */
+function tenantThat(authenticate: () => Promise<object>): HttpServerOptions['tenant'] {
+  return () => ({ authenticate, authorization: { challenge: () => 'Bearer' } }) as unknown as TenantFace
 }
 
 async function listening(t: TestContext, more: Parameters<typeof created>[0] = {}): Promise<string> {
@@ -71,13 +78,23 @@ test('health says no while nothing can be recorded', async (t) => {
 })
 
 test('broken and oversized bodies are refused before anybody looks at them', async (t) => {
-  const url = await listening(t)
+  const url = await listening(t, { tenant: tenantThat(async () => ({ txn: 'txn_1' })) })
   const post = (body: string) =>
     fetch(`${url}/t/demo/api/apply`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
   assert.equal((await post('{"manifests":')).status, 400)
   assert.equal((await post(JSON.stringify({ manifests: 'x'.repeat(5000) }))).status, 413)
   const polluted = await post('{"__proto__": {"admin": true}}')
   assert.equal(polluted.status, 400)
+})
+
+test('nobody looks at the body of somebody who has not said who it is', async (t) => {
+  const refuse = () => Promise.reject(new OAuthError('no_credentials', 'a credential is needed'))
+  const url = await listening(t, { tenant: tenantThat(refuse) })
+  for (const body of ['{"manifests":', 'x'.repeat(5000)]) {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/t/demo/api/apply`, { method: 'POST', body, headers })
+    assert.equal(answer.status, 401)
+  }
 })
 
 test('a request that never ends is not waited for, whoever sent it', { timeout: 5_000 }, async (t) => {

@@ -91,12 +91,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 const REQUEST_NAME = /^[\x21-\x7e]{1,128}$/
 
 function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptions): void {
+  const callings = new WeakMap<FastifyRequest, Calling>()
   app.route({
     method: route.method,
     url: route.path,
+    // Before the body is read: what somebody sends who has not said who it is must not cost anything.
+    onRequest: async (request, reply) => {
+      const calling = await callingOf(request, options)
+      reply.header('sallyport-txn', calling.ctx.txn)
+      callings.set(request, calling)
+    },
     handler: async (request, reply) => {
-      const params = request.params as Record<string, string> // Fastify's params of a path are strings
-      const answer = await answerRoute(route, params, request, reply, options)
+      const calling = callings.get(request)
+      if (calling === undefined) throw new TypeError('nobody has said who is calling')
+      const answer = await answerRoute(route, calling, request, reply)
       if (answer === streamed) return reply.hijack()
       if (answer instanceof Bytes) return reply.headers(answer.headers).send(answer.body)
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(answer))
@@ -104,15 +112,30 @@ function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptio
   })
 }
 
+/** Who calls which tenant. */
+interface Calling {
+  readonly tenant: TenantFace
+  readonly ctx: Context
+}
+
+async function callingOf(request: FastifyRequest, options: HttpServerOptions): Promise<Calling> {
+  const { tenant: id = '' } = paramsOf(request)
+  const tenant = options.tenant(id)
+  if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+  return { tenant, ctx: { ...(await tenant.authenticate(request.headers)), address: request.ip } }
+}
+
+function paramsOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  return request.params as Record<string, string> // Fastify's params of a path are strings
+}
+
 async function answerRoute(
   route: Route,
-  params: Record<string, string>,
+  { tenant, ctx }: Calling,
   request: FastifyRequest,
   reply: FastifyReply,
-  options: HttpServerOptions,
 ): Promise<unknown> {
-  const tenant = options.tenant(params.tenant ?? '')
-  if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+  const params = paramsOf(request)
   const closed = new AbortController()
   reply.raw.once('close', () => closed.abort())
 
@@ -123,8 +146,6 @@ async function answerRoute(
     raw: reply.raw,
     signal: closed.signal,
   }
-  const ctx: Context = { ...(await tenant.authenticate(request.headers)), address: request.ip }
-  reply.header('sallyport-txn', ctx.txn)
   const query = parseWith(route.query, request.query, 'query_invalid', 'query')
   const body = parseWith(route.body, request.body, 'body_invalid', 'body')
   const operation = { action: route.action, summary: `${route.method} ${route.path}`, target: targetOf({ params }) }
