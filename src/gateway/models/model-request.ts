@@ -2,6 +2,7 @@ import type { Decision } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
+import { hasTooManyMembers } from '../json-members.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '../protocol.ts'
 import { isObject } from './untrusted-json.ts'
@@ -15,6 +16,7 @@ export type RequestBody = Record<string, Json>
  * which an upstream could do something else than what is decided.
  */
 export function parseBody(request: GatewayRequest): RequestBody {
+  if (hasTooManyMembers(request.body)) throw new GatewayError('body_invalid', 'the body holds too many members')
   let value: unknown
   try {
     value = JSON.parse(request.body.toString('utf8'))

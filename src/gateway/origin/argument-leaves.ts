@@ -31,6 +31,7 @@ export function argumentLeaves(args: Json): readonly ArgumentLeaf[] {
       continue
     }
     const isList = Array.isArray(value)
+    if (isList && value.length > MOST_VALUES) throw tooMany()
     // An object used as a set carries its data in keys alone.
     if (keys.length > 0 && Object.keys(value).length === 0) leaves.push({ pointer, value: null, keys })
     if (Object.keys(value).length > MOST_VALUES) throw tooMany()

@@ -19,7 +19,9 @@ function checkNames(schema: Json | undefined, guarded: readonly Path[], value: J
   if (depth > 64) return
   if (Array.isArray(value)) {
     const items = isObject(schema) ? schema.items : undefined
-    for (const [index, item] of value.entries()) checkNames(items, below(guarded, String(index)), item, depth + 1)
+    for (const [index, item] of value.entries()) {
+      if (isContainer(item)) checkNames(items, below(guarded, String(index)), item, depth + 1)
+    }
     return
   }
   if (!isObject(value)) return
@@ -29,8 +31,13 @@ function checkNames(schema: Json | undefined, guarded: readonly Path[], value: J
   for (const [name, child] of Object.entries(value)) {
     const other = names.has(name) ? undefined : declared.get(fold(name))
     if (other !== undefined) throw new GatewayError('arguments_invalid', `the argument \`${name}\` is not \`${other}\``)
+    if (!isContainer(child)) continue
     checkNames(Object.hasOwn(properties, name) ? properties[name] : undefined, below(guarded, name), child, depth + 1)
   }
+}
+
+function isContainer(value: Json): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 /** What is guarded in the member of this name. */

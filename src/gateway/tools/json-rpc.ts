@@ -1,5 +1,6 @@
 import type { Json } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
+import { hasTooManyMembers } from '../json-members.ts'
 import { parseStrictJson } from './json-text.ts'
 
 export type JsonObject = { readonly [name: string]: Json }
@@ -34,6 +35,7 @@ export const RPC = {
  * or one that differs from one it knows only in its case, as some readers do not mind.
  */
 export function parseClientMessage(body: Uint8Array): RpcMessage {
+  if (hasTooManyMembers(body)) throw new GatewayError('body_invalid', 'the body holds too many members')
   const value = parseStrictJson(body)
   if (Array.isArray(value)) throw new GatewayError('body_invalid', 'batches are not part of this protocol')
   const message = isObject(value) ? readMessage(value) : undefined
@@ -68,7 +70,7 @@ export function writeMessage(message: RpcMessage): string {
 
 /** The id to answer to: of a request that could be read far enough, else `null`. */
 export function requestIdOf(body: Uint8Array | undefined): RpcId | null {
-  if (body === undefined || body.length === 0) return null
+  if (body === undefined || body.length === 0 || hasTooManyMembers(body)) return null
   try {
     const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
     return isObject(value) && isRpcId(value.id) ? value.id : null
