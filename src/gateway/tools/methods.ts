@@ -189,9 +189,15 @@ export function isCanonicalUri(uri: string): boolean {
 
 export function textOf(params: JsonObject, name: string): string {
   const value = params[name]
-  if (typeof value === 'string' && value !== '') return value
-  throw new GatewayError('arguments_invalid', `the parameter \`${name}\` is missing`)
+  if (typeof value !== 'string' || value === '') {
+    throw new GatewayError('arguments_invalid', `the parameter \`${name}\` is missing`)
+  }
+  // It is recorded: whoever may call nothing must not fill the log with it.
+  if (value.length > LONGEST_NAME) throw new GatewayError('arguments_invalid', `the parameter \`${name}\` is too long`)
+  return value
 }
+
+const LONGEST_NAME = 4096
 
 export function argumentsOf(params: JsonObject): JsonObject {
   const args = params.arguments ?? {}

@@ -203,6 +203,14 @@ test('an argument that a lenient server would take for another one is refused', 
   }
   const odd = await ask({ ...PING, method: 'tools/call', params: { name: 'send', arguments: 'to' } })
   assert.equal(odd.messages[0]?.error?.code, -32602)
+  for (const [method, params] of [
+    ['tools/call', { name: 'n'.repeat(5000) }],
+    ['prompts/get', { name: 'n'.repeat(5000) }],
+    ['completion/complete', { ref: { type: 'ref/prompt', name: 'n'.repeat(5000) } }],
+  ] as const) {
+    const long = await ask({ ...PING, method, params })
+    assert.deepEqual([method, long.messages[0]?.error?.message], [method, 'the parameter `name` is too long'])
+  }
   const nameless = await ask({ ...PING, method: 'tools/call', params: { arguments: {} } })
   assert.equal(nameless.messages[0]?.error?.code, -32602)
   assert.deepEqual(upstream.received, [])
