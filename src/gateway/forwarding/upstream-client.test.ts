@@ -141,7 +141,8 @@ test('a flight that is broken off takes its request along, wherever it is', asyn
 
 test('no name leads to an address where no upstream can be', async () => {
   const refused = ['169.254.169.254', '[fe80::1]', '0.0.0.0', '[::]', '[::ffff:169.254.169.254]', '224.0.0.1']
-  for (const host of refused) assert.ok(isRefusedAddress(host), host)
+  const clouds = ['168.63.129.16', '192.0.0.192', '[64:ff9b::a9fe:a9fe]', '[2002:a9fe:a9fe::1]', '[::a9fe:a9fe]']
+  for (const host of [...refused, ...clouds]) assert.ok(isRefusedAddress(host), host)
   for (const host of ['127.0.0.1', '10.0.0.1', '[::1]', '1.1.1.1', 'localhost'])
     assert.ok(!isRefusedAddress(host), host)
   const found = await new Promise((resolve) => publicLookup('127.0.0.1', {}, (_, address) => resolve(address)))
