@@ -14,7 +14,6 @@ export type GatewayErrorCode =
   | 'upstream_broken'
   | 'client_gone'
   | 'cut'
-  | 'catalog_invalid'
   | 'tool_unknown'
   | 'method_not_allowed'
   | 'arguments_invalid'
@@ -57,7 +56,6 @@ export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   // nobody is there to read it; the number other proxies use in their logs
   client_gone: 499,
   cut: 403,
-  catalog_invalid: 422,
   tool_unknown: 404,
   method_not_allowed: 405,
   arguments_invalid: 400,

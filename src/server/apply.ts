@@ -43,7 +43,7 @@ export interface ApplyDeps {
 
 /**
  * Brings a tenant to what manifests declare together. Everything is read and checked before the first change; applying
- * again changes nothing. Throws `manifest_invalid`, `catalog_invalid`, `policies_invalid`.
+ * again changes nothing. Throws `manifest_invalid`, `policies_invalid`.
  */
 export async function applyManifests(
   manifests: readonly NamedText[],

@@ -7,7 +7,6 @@ export type TranslogErrorCode =
   | 'receipt_malformed'
   | 'bundle_malformed'
   | 'tile_missing'
-  | 'tile_malformed'
   | 'entry_too_large'
   | 'verifier_key_malformed'
 
