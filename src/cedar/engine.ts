@@ -16,6 +16,7 @@ import {
 import type { AccessRequest, PolicyDecision } from './request.ts'
 import { parseSchema, type Schema } from './schema.ts'
 import { type SearchPage, type SearchRequest, search } from './search.ts'
+import { type Tracer, tracerOf } from './tracer.ts'
 import type { Uid } from './uid.ts'
 import { validatePolicies } from './validate.ts'
 
@@ -88,6 +89,8 @@ export interface Engine {
   search(request: SearchRequest, entities: Entities): SearchPage
   /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
   with(change: EngineChange): Engine
+  /** For the coverage of tests: how each policy meets a request, condition by condition. */
+  tracer(): Tracer
   policy(id: string): PolicyInfo | undefined
   policies(): IterableIterator<PolicyInfo>
   /** Policies with slots, which decide nothing until they are linked. */
@@ -131,6 +134,7 @@ function engineOf(state: EngineState): Engine {
         warnings: [...warnings, ...found],
       })
     },
+    tracer: () => tracerOf(policies(), (request, entities) => frameOf(request, entities, state)),
     policy: (id) => set.policies.get(id)?.policy,
     policies,
     *templates() {
