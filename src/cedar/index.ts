@@ -6,7 +6,15 @@ export {
   type SchemaField,
   type SchemaRecord,
 } from './describe-schema.ts'
-export { type CompileInput, compile, type Engine, type EngineChange, type OnError, validate } from './engine.ts'
+export {
+  type CompileInput,
+  compile,
+  compileSteps,
+  type Engine,
+  type EngineChange,
+  type OnError,
+  validate,
+} from './engine.ts'
 export { Entities, type EntityChange } from './entities.ts'
 export type { EntityJson, UidJson, ValueJson } from './entity-json.ts'
 export { CedarError, type CedarErrorCode, type Problem, problemText } from './errors.ts'
@@ -16,6 +24,7 @@ export type { Filter, FilterRequest } from './filter.ts'
 export type { FilterCondition } from './filter-condition.ts'
 export type { FilterTree } from './filter-tree.ts'
 export { format } from './format.ts'
+export type { LintFinding, LintRule } from './lint.ts'
 export { type Mutant, mutantsOf } from './mutants.ts'
 export type { Only, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
 export type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
@@ -23,5 +32,7 @@ export type { Column, ColumnMapping, ColumnType, ResourceMapping, Scalar, Scalar
 export type { SearchPage, SearchRequest } from './search.ts'
 export type { SourcePosition } from './source-position.ts'
 export type { Sql, SqlOptions } from './sql.ts'
+export type { Steps } from './steps.ts'
 export type { PolicyTrace, TracedCondition, TraceOutcome, Tracer } from './tracer.ts'
 export type { Uid } from './uid.ts'
+export { problemsIn } from './validate.ts'

@@ -5,6 +5,7 @@ import { type ReadPolicy, readPolicyJson } from './policy-json.ts'
 import { ShapeCache } from './policy-shape.ts'
 import { type PolicyPart, splitPolicies } from './policy-text.ts'
 import { type Positions, positionsIn } from './source-position.ts'
+import { finish, type Steps } from './steps.ts'
 import { EntityRef } from './value.ts'
 
 export interface ParsedPolicies {
@@ -18,7 +19,12 @@ export interface ParsedPolicies {
  * Parses policies and templates. The id of each is its `@id`, else `policyN`, N being its place among all. Throws
  * `policies_invalid` with every problem found.
  */
-export function parsePolicies(sources: string | readonly PolicySource[], firstNumber = 0): ParsedPolicies {
+export function parsePolicies(sources: string | readonly PolicySource[]): ParsedPolicies {
+  return finish(parseSteps(sources, 0))
+}
+
+/** The same in steps, one for each policy. `firstNumber` is that of the first policy without an id. */
+export function* parseSteps(sources: string | readonly PolicySource[], firstNumber: number): Steps<ParsedPolicies> {
   const policies: Policy[] = []
   const templates: Template[] = []
   const problems: Problem[] = []
@@ -31,6 +37,7 @@ export function parsePolicies(sources: string | readonly PolicySource[], firstNu
       if (parsed.kind === 'policy') policies.push(bounded(parsed.policy, only))
       else if (parsed.kind === 'template') templates.push(boundedTemplate(parsed.template, only))
       else problems.push(...parsed.problems)
+      yield
     }
   }
   if (problems.length > 0) throw errorOf('policies_invalid', problems)

@@ -3,6 +3,7 @@ import { type CompiledPolicy, testAfter } from './compile-policy.ts'
 import { type Frame, findEntity, type Test } from './frame.ts'
 import type { Answer, IndexKey, PathProbe, Probe } from './index-key.ts'
 import { PersistentMap } from './persistent-map.ts'
+import { finish, type Steps } from './steps.ts'
 import type { Value } from './value.ts'
 
 /**
@@ -37,13 +38,19 @@ interface Table {
 const LEAF = 4
 
 export function indexOf(policies: readonly CompiledPolicy[], asked: readonly string[] = []): IndexNode {
+  return finish(indexSteps(policies, asked))
+}
+
+/** The same in steps. */
+export function* indexSteps(policies: readonly CompiledPolicy[], asked: readonly string[] = []): Steps<IndexNode> {
   if (policies.length <= LEAF) {
     return { candidates: policies.map((policy) => place(policy, asked)), tables: [], size: policies.length, asked }
   }
-  const counts = countKeys(policies, asked)
+  const counts = yield* countKeys(policies, asked)
   const unkeyed: CompiledPolicy[] = []
   const groups = new Map<string, { probe: Probe; byAnswer: Map<Answer, CompiledPolicy[]> }>()
-  for (const policy of policies) {
+  for (const [number, policy] of policies.entries()) {
+    if (number % AT_ONCE === AT_ONCE - 1) yield
     const key = rarest(policy, asked, ({ probe, answers }) => {
       const byAnswer = counts.get(probe.id)
       return answers.reduce<number>((sum, answer) => sum + (byAnswer?.get(answer) ?? 0), 0)
@@ -60,24 +67,33 @@ export function indexOf(policies: readonly CompiledPolicy[], asked: readonly str
       else list.push(policy)
     }
   }
-  const tables = [...groups.values()].map(({ probe, byAnswer }) => {
+  const tables: Table[] = []
+  for (const { probe, byAnswer } of groups.values()) {
     const below = [...asked, probe.id]
-    const nodes = new Map([...byAnswer].map(([answer, list]) => [answer, indexOf(list, below)] as const))
-    return { probe, nodes: PersistentMap.of(nodes) }
-  })
+    const nodes = new Map<Answer, IndexNode>()
+    for (const [answer, list] of byAnswer) {
+      if (nodes.size % AT_ONCE === AT_ONCE - 1) yield
+      nodes.set(answer, list.length > AT_ONCE ? yield* indexSteps(list, below) : indexOf(list, below))
+    }
+    tables.push({ probe, nodes: PersistentMap.of(nodes) })
+  }
   return { candidates: unkeyed.map((policy) => place(policy, asked)), tables, size: policies.length, asked }
 }
+
+/** Policies that are looked at in one step. */
+const AT_ONCE = 100
 
 function place(policy: CompiledPolicy, asked: readonly string[]): Candidate {
   return { policy, test: testAfter(policy, asked) }
 }
 
-function countKeys(
+function* countKeys(
   policies: readonly CompiledPolicy[],
   asked: readonly string[],
-): ReadonlyMap<string, ReadonlyMap<Answer, number>> {
+): Steps<ReadonlyMap<string, ReadonlyMap<Answer, number>>> {
   const counts = new Map<string, Map<Answer, number>>()
-  for (const { keys } of policies) {
+  for (const [number, { keys }] of policies.entries()) {
+    if (number % AT_ONCE === AT_ONCE - 1) yield
     for (const { probe, answers } of keys) {
       if (asked.includes(probe.id)) continue
       const byAnswer = counts.get(probe.id) ?? new Map<Answer, number>()

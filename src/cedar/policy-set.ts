@@ -1,8 +1,9 @@
 import { type CompiledPolicy, compilePolicy, type SharedTests } from './compile-policy.ts'
 import { CedarError } from './errors.ts'
-import { parsePolicies } from './parse-policies.ts'
+import { parseSteps } from './parse-policies.ts'
 import { PersistentMap } from './persistent-map.ts'
 import type { Policy, PolicySource, Template, TemplateLink } from './policy.ts'
+import type { Steps } from './steps.ts'
 
 /** Policies and templates by id. Immutable; a changed set shares what did not change. */
 export interface PolicySet {
@@ -39,12 +40,15 @@ export const EMPTY_POLICY_SET: PolicySet = {
 }
 
 /** Applies a change: first what is removed, then what is replaced, added and linked. Throws `policies_invalid`. */
-export function changePolicies(before: PolicySet, change: PolicyChange): PolicyDifference {
+export function* changePolicies(before: PolicySet, change: PolicyChange): Steps<PolicyDifference> {
   const draft = new Draft(before)
   for (const id of change.remove ?? []) draft.remove(id)
-  if (change.replace !== undefined) draft.put(change.replace, 'replace')
-  if (change.add !== undefined) draft.put(change.add, 'add')
-  for (const link of change.links ?? []) draft.link(link)
+  if (change.replace !== undefined) yield* draft.put(change.replace, 'replace')
+  if (change.add !== undefined) yield* draft.put(change.add, 'add')
+  for (const link of change.links ?? []) {
+    draft.link(link)
+    yield
+  }
   return draft.finish()
 }
 
@@ -69,8 +73,8 @@ class Draft {
     else throw unknown(id)
   }
 
-  put(sources: string | readonly PolicySource[], how: 'add' | 'replace'): void {
-    const { policies, templates, count } = parsePolicies(sources, this.#nextNumber)
+  *put(sources: string | readonly PolicySource[], how: 'add' | 'replace'): Steps<void> {
+    const { policies, templates, count } = yield* parseSteps(sources, this.#nextNumber)
     this.#nextNumber += count
     for (const template of templates) {
       const { id } = template.info
@@ -80,7 +84,10 @@ class Draft {
       this.#templates.set(id, template)
       for (const link of links) this.link(link)
     }
-    for (const policy of policies) this.#putPolicy(policy, how)
+    for (const policy of policies) {
+      this.#putPolicy(policy, how)
+      yield
+    }
   }
 
   link(link: TemplateLink): void {

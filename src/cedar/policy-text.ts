@@ -25,12 +25,16 @@ export function scan(text: string, visit: (token: Token, start: number, end: num
   let at = from
   while (at < text.length) {
     const token = tokenAt(text, at)
-    const pattern = PATTERNS[token]
-    pattern.lastIndex = at
-    const end = pattern.test(text) ? pattern.lastIndex : at + 1
+    const end = endOf(token, text, at)
     visit(token, at, end)
     at = end
   }
+}
+
+function endOf(token: Token, text: string, at: number): number {
+  const pattern = PATTERNS[token]
+  pattern.lastIndex = at
+  return pattern.test(text) ? pattern.lastIndex : at + 1
 }
 
 function tokenAt(text: string, at: number): Token {
@@ -47,32 +51,32 @@ function tokenAt(text: string, at: number): Token {
  * Where each policy of a text starts and ends. What it means is for the official parser to say; only this much can be
  * said of it without parsing: a policy ends with a semicolon outside of strings and comments.
  */
-export function splitPolicies(text: string): readonly PolicyPart[] {
-  const parts: PolicyPart[] = []
+export function* splitPolicies(text: string): Generator<PolicyPart, void> {
   let open: { start: number; isTemplate: boolean; largeIntegers: { start: number; end: number }[] } | undefined
   let nesting = 0
   let depth = 0
   let last = 0
-  const close = (end: number): void => {
-    if (open !== undefined) parts.push({ ...open, end, depth })
-    open = undefined
-    nesting = 0
-    depth = 0
-  }
-  scan(text, (token, start, end) => {
-    if (token === 'space') return
+  let end = 0
+  for (let start = 0; start < text.length; start = end) {
+    const token = tokenAt(text, start)
+    end = endOf(token, text, start)
+    if (token === 'space') continue
     open ??= { start, isTemplate: false, largeIntegers: [] }
     last = end
     if (token === 'slot') open.isTemplate = true
     if (token === 'integer' && !Number.isSafeInteger(Number(text.slice(start, end)))) {
       open.largeIntegers.push({ start, end })
     }
-    if (token !== 'symbol') return
+    if (token !== 'symbol') continue
     const symbol = text.charAt(start)
     if (symbol === '(' || symbol === '[' || symbol === '{') depth = Math.max(depth, ++nesting)
     else if (symbol === ')' || symbol === ']' || symbol === '}') nesting--
-    else if (symbol === ';') close(end)
-  })
-  close(last)
-  return parts
+    else if (symbol === ';') {
+      yield { ...open, end, depth }
+      open = undefined
+      nesting = 0
+      depth = 0
+    }
+  }
+  if (open !== undefined) yield { ...open, end: last, depth }
 }

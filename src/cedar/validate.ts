@@ -1,14 +1,16 @@
 import type { Problem } from './errors.ts'
 import { official } from './official.ts'
-import type { Policy, Template } from './policy.ts'
-import type { Schema } from './schema.ts'
+import type { PolicyInfo } from './policy.ts'
 import { positionsIn, within } from './source-position.ts'
 
-/** What the official validator (strict mode) has to say about these policies, with line and column. */
-export function validatePolicies(
-  policies: readonly Policy[],
-  templates: readonly Template[],
-  schema: Schema,
+/**
+ * What the official validator (strict mode) has to say about these policies, with line and column. Those made from
+ * templates need their templates beside them. Takes up to a millisecond a policy.
+ */
+export function problemsIn(
+  policies: readonly PolicyInfo[],
+  templates: readonly PolicyInfo[],
+  schema: { readonly text: string },
 ): readonly Problem[] {
   const answer = official().validate({
     schema: schema.text,
@@ -16,7 +18,7 @@ export function validatePolicies(
       staticPolicies: Object.fromEntries(
         policies.filter(({ link }) => link === undefined).map(({ id, text }) => [id, text]),
       ),
-      templates: Object.fromEntries(templates.map(({ info }) => [info.id, info.text])),
+      templates: Object.fromEntries(templates.map(({ id, text }) => [id, text])),
       templateLinks: policies.flatMap(({ link }) =>
         link === undefined ? [] : [{ ...link, values: { ...link.values } }],
       ),
@@ -25,7 +27,7 @@ export function validatePolicies(
   if (answer.type === 'failure') {
     return positionsIn('').problemsOf(answer.errors)
   }
-  const byId = new Map([...policies, ...templates.map(({ info }) => info)].map((info) => [info.id, info]))
+  const byId = new Map([...policies, ...templates].map((info) => [info.id, info]))
   const problems = (list: typeof answer.validationErrors, severity: Problem['severity']): Problem[] =>
     list.flatMap(({ policyId, error }) => {
       const info = byId.get(policyId)
