@@ -9,6 +9,7 @@ import type { PolicyFile } from './layers.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
 import type { Decision, EntityRef, Question } from './question.ts'
+import { type Reserved, reserve, type Taker } from './reserve.ts'
 import { checkResources } from './resource-manifest.ts'
 import { checkLimits, type Roles, rolesOf, withRoles } from './roles.ts'
 import { type Possibilities, whatCan, whoCan } from './who-can.ts'
@@ -17,6 +18,11 @@ import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 export interface Access {
   /** Decides for every principal of the chain, and for the mandate; where one is denied, all are. */
   decide(ctx: Context, question: Question): Decision
+  /**
+   * Takes what these allowed decisions need before their actions begin (limits, single-use approvals): all of it, or
+   * nothing. Whatever it rejects with means that nothing may be done.
+   */
+  reserve(ctx: Context, questions: readonly Question[], decisions: readonly Decision[]): Reserved | Promise<Reserved>
   /**
    * Whether there are arguments with which the call could be allowed; for showing what can be called. A policy that
    * needs to see the arguments counts as if it agreed.
@@ -80,9 +86,12 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   const builtIn = rolesOf(known.set.engine)
   const { actions } = describeSchema(foundation.schema)
   loadCountries()
+  // In this order; each of them is asked only where those before it have given what they were asked for.
+  const takers: readonly Taker[] = []
 
   return {
     decide: (ctx, question) => decideForChain(ctx, question, known),
+    reserve: (ctx, questions, decisions) => reserve(ctx, questions, decisions, takers),
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
     explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
     whoCan: (asker, asked) => whoCan(asker, asked, known),

@@ -1,4 +1,4 @@
-import type { Decision } from '../access/index.ts'
+import type { Amounts, Decision, Reserved } from '../access/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { GatewayError, statusOf } from './errors.ts'
@@ -24,6 +24,7 @@ import { inspectRequest } from './stages/inspect-request.ts'
 import { inspectResponse } from './stages/inspect-response.ts'
 import { type DecidedRequest, recordDecision, recordRefusal } from './stages/record-decision.ts'
 import { recordOutcome } from './stages/record-outcome.ts'
+import { reserve } from './stages/reserve.ts'
 import { resolve } from './stages/resolve.ts'
 
 /**
@@ -39,7 +40,14 @@ export async function serve<Target, Kept>(
 ): Promise<RequestEnd> {
   const flight = new Flight()
   sink.onGone(() => flight.abort(new GatewayError('client_gone', 'the client hung up')))
-  const way: Way<Target> = { started: ports.clock.now(), ctx: undefined, target: undefined, record: undefined }
+  const way: Way<Target> = {
+    started: ports.clock.now(),
+    ctx: undefined,
+    target: undefined,
+    reserved: undefined,
+    record: undefined,
+    begun: false,
+  }
   try {
     const ctx = await authenticate(protocol, arrival, ports)
     way.ctx = ctx
@@ -49,8 +57,9 @@ export async function serve<Target, Kept>(
     const { request, target } = await resolve(protocol, ctx, arrival, ports)
     way.target = target
     const inspection = await inspectRequest(protocol, ctx, target, request, ports)
-    const decisions = decide(ctx, inspection.questions, ports.access)
-    const plan = inspection.proceed(decisions)
+    const decided = decide(ctx, inspection.questions, ports.access)
+    const { decisions, plan, reserved } = await reserve(ctx, inspection, decided, ports.access)
+    way.reserved = reserved
     const record = await recordDecision(ctx, { ...inspection, decisions, ...finalOf(plan, decisions) }, ports)
     way.record = record
     sink.mark(ctx.txn, record)
@@ -61,6 +70,8 @@ export async function serve<Target, Kept>(
       return outcome?.status ?? 'denied'
     }
 
+    flight.check()
+    way.begun = true
     const answer = await forward(plan.request, flight, ports)
     const exchange: Exchange<Target, Kept> = {
       ctx,
@@ -73,6 +84,7 @@ export async function serve<Target, Kept>(
       decide: (questions, detail) => decideWithin(ctx, record, questions, detail, ports),
     }
     const outcome = await inspectResponse(protocol, exchange, answer, sink)
+    reserved.settle(usedBy(outcome))
     recordOutcome(ctx, record, way.started, outcome, ports)
     return outcome.status
   } catch (error) {
@@ -90,7 +102,10 @@ interface Way<Target> {
   readonly started: number
   ctx: Context | undefined
   target: Target | undefined
+  reserved: Reserved | undefined
   record: number | undefined
+  /** Whether anything can have reached the upstream. */
+  begun: boolean
 }
 
 /** What is recorded as the decision about the request as a whole. */
@@ -143,11 +158,27 @@ async function decideWithin(
 ): Promise<Ruling> {
   const [first, ...rest] = questions
   if (first === undefined) return { decisions: [], record: within }
-  const decisions = decide(ctx, questions, ports.access)
+  const asked = decide(ctx, questions, ports.access)
+  // Where one is denied none goes on, so that nothing is needed.
+  const isAllowed = asked.every(({ decision }) => decision === 'allow')
+  const reserved = isAllowed ? await ports.access.reserve(ctx, questions, asked) : undefined
+  const decisions = reserved?.refused ?? asked
   const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
   const decided = { questions: [first, ...rest], decisions, outcome, within } as const
-  const record = await recordDecision(ctx, detail === undefined ? decided : { ...decided, detail }, ports)
-  return { decisions, record }
+  try {
+    const record = await recordDecision(ctx, detail === undefined ? decided : { ...decided, detail }, ports)
+    // What the client does with it is done elsewhere; nobody will say how much it took.
+    reserved?.settle()
+    return { decisions, record }
+  } catch (error) {
+    reserved?.release()
+    throw error
+  }
+}
+
+/** What limits are settled with. */
+function usedBy({ usage }: Outcome): Amounts | undefined {
+  return usage === undefined ? undefined : { input_tokens: usage.prompt, output_tokens: usage.completion }
 }
 
 /** Tells the client what went wrong, and the log. */
@@ -159,7 +190,9 @@ async function fail<Target>(
   way: Way<Target>,
   ports: GatewayPorts,
 ): Promise<RequestEnd> {
-  const { ctx, target } = way
+  const { ctx, target, reserved } = way
+  if (way.begun) reserved?.settle()
+  else reserved?.release()
   let error = knownError(thrown, ctx, ports)
   const decided = way.record
   if (ctx !== undefined && decided === undefined && !error.code.startsWith('log_')) {

@@ -7,7 +7,7 @@ import { statusOf } from './status.ts'
 import type { TenantFace } from './tenant-face.ts'
 
 /**
- * The way of an administrative request: decide, record durably, act, record the outcome. The same decision point as
+ * The way of an administrative request: decide, reserve, record durably, act, record the outcome. The same decision point as
  * everywhere: Sallyport governs itself. Throws `denied`.
  */
 export async function administer(
@@ -18,19 +18,29 @@ export async function administer(
 ): Promise<{ readonly record: number; readonly answer: unknown }> {
   const started = ctx.clock.now()
   const resource = { type: 'Tenant', id: tenant.id }
-  const decision = tenant.access.decide(ctx, { action: operation.action, resource })
-  const record = await tenant.log.append({
-    kind: 'decision',
-    tenant: ctx.tenant,
-    txn: ctx.txn,
-    trace: ctx.trace,
-    at: started,
-    body: {
-      ...decisionBody(ctx, operation.action, resource, decision),
-      operation: operation.summary,
-      target: operation.target,
-    },
-  })
+  const question = { action: operation.action, resource }
+  const decided = tenant.access.decide(ctx, question)
+  const reserved = await tenant.access.reserve(ctx, [question], [decided])
+  const [decision = decided] = reserved.refused ?? []
+  const record = await tenant.log
+    .append({
+      kind: 'decision',
+      tenant: ctx.tenant,
+      txn: ctx.txn,
+      trace: ctx.trace,
+      at: started,
+      body: {
+        ...decisionBody(ctx, operation.action, resource, decision),
+        operation: operation.summary,
+        target: operation.target,
+      },
+    })
+    .catch((error: unknown) => {
+      reserved.release()
+      throw error
+    })
+  // An operation takes what its question needs, however it ends.
+  reserved.settle()
   if (decision.decision === 'deny') throw denialOf(ctx, record, decision)
   const outcome = async (status: string, detail: { readonly [name: string]: Json } = {}): Promise<void> => {
     const at = ctx.clock.now()
