@@ -6,6 +6,7 @@ import { entityIndex } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import type { PolicyFile } from './layers.ts'
+import { type ListBook, listBook } from './lists/list-book.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { compilePolicySet, type PolicySet } from './policy-set.ts'
 import type { Decision, EntityRef, Question } from './question.ts'
@@ -59,6 +60,10 @@ export interface Access {
   /** Throws `settings_invalid` where `setHours` would. */
   checkHours(hours: Hours): void
   revision(): string
+  /** The allow and deny lists in memory; `openLists` keeps them in the store. */
+  readonly lists: ListBook
+  /** The actions of the schema, groups among them. */
+  readonly actionNames: ReadonlySet<string>
 }
 
 /** What ships with the product: it forbids, and may set ceilings, but grants nothing. */
@@ -82,7 +87,12 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     return last.set
   }
   let roles: Roles = { grants: [], declared: new Set() }
-  let known: Known = { set: compileWith([]), entities: entityIndex(foundation.schema), timeOf: undefined }
+  let known: Known = {
+    set: compileWith([]),
+    entities: entityIndex(foundation.schema),
+    lists: listBook(),
+    timeOf: undefined,
+  }
   const builtIn = rolesOf(known.set.engine)
   const { actions } = describeSchema(foundation.schema)
   loadCountries()
@@ -117,6 +127,8 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
     },
     revision: () => known.set.revision,
+    lists: known.lists,
+    actionNames: new Set(actions.map(({ id }) => id)),
   }
 }
 

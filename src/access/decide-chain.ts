@@ -6,6 +6,7 @@ import type { EntityIndex } from './entity-index.ts'
 import { factsOf } from './facts.ts'
 import { couldBeAllowed, judge, type Verdict } from './judge.ts'
 import { layerText } from './layers.ts'
+import type { ListBook } from './lists/list-book.ts'
 import { outsideOfMandate } from './mandate.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
@@ -18,7 +19,7 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
   const { set } = known
   const judged = judgeChain(ctx, question, known)
-  const { links, outside, facts, hindrance } = judged
+  const { links, outside, listed, facts, hindrance } = judged
   const errors = links.flatMap(({ principal, verdict }) =>
     verdict.errors.map(({ policy, message }): PolicyFault => ({ policy, principal, message })),
   )
@@ -32,6 +33,7 @@ export function decideForChain(ctx: Context, question: Question, known: Known): 
   if (outside !== undefined) {
     reasons.push({ policy: 'mandate', principal: entityOf(ctx.caller.chain[0]), title: outside })
   }
+  reasons.push(...listed)
   const remedy = remedyFor(set, reasons, errors)
   const advice = adviceFor(ctx, hindrance, (changed) => judgeChain(changed, question, known).hindrance)
   return {
@@ -50,6 +52,8 @@ export interface Judgement {
   readonly links: readonly { readonly principal: EntityRef; readonly verdict: Verdict }[]
   /** Why the mandate does not cover it. */
   readonly outside: string | undefined
+  /** Why allow and deny lists refuse it. */
+  readonly listed: readonly Reason[]
   readonly facts: { readonly [name: string]: Json }
   readonly hindrance: Hindrance
 }
@@ -59,7 +63,9 @@ export function judgeChain(ctx: Context, question: Question, known: Known): Judg
   const read = known.set.engine.context(action, context)
   const now = ctx.clock.now()
   const outside = outsideOfMandate(ctx, action, resource, entities)
-  let hindrance: Hindrance = outside === undefined ? undefined : 'refusal'
+  const { chain } = ctx.caller
+  const listed = known.lists.refusals({ chain, action, resource, entities, address: ctx.address }, now)
+  let hindrance: Hindrance = outside === undefined && listed.length === 0 ? undefined : 'refusal'
   const links = ctx.caller.chain.map((link) => {
     const principal = entityOf(link)
     const verdict = judge({ principal, action, resource, context: read }, entities, known.set, now)
@@ -69,7 +75,7 @@ export function judgeChain(ctx: Context, question: Question, known: Known): Judg
     }
     return { principal, verdict }
   })
-  return { links, outside, facts: context, hindrance }
+  return { links, outside, listed, facts: context, hindrance }
 }
 
 export function couldAllowForChain(ctx: Context, question: Question, known: Known): boolean {
@@ -77,7 +83,10 @@ export function couldAllowForChain(ctx: Context, question: Question, known: Know
   const { context, entities, resource, action } = prepare(ctx, { ...question, call: 'unknown' }, known)
   if (outsideOfMandate(ctx, action, resource, entities) !== undefined) return false
   const now = ctx.clock.now()
-  return ctx.caller.chain.every((link) =>
+  const { chain } = ctx.caller
+  const listed = { chain, action, resource, entities, address: ctx.address, isLenient: true }
+  if (known.lists.refusals(listed, now).length > 0) return false
+  return chain.every((link) =>
     couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set, now),
   )
 }
@@ -86,6 +95,7 @@ export function couldAllowForChain(ctx: Context, question: Question, known: Know
 export interface Known {
   readonly set: PolicySet
   readonly entities: EntityIndex
+  readonly lists: ListBook
   readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
 }
 

@@ -29,7 +29,7 @@ function mayKnow(viewer: Context, known: Known): boolean {
 }
 
 function linkTexts(ctx: Context, question: Question, known: Known): readonly string[] {
-  const { links, outside } = judgeChain(ctx, question, known)
+  const { links, outside, listed } = judgeChain(ctx, question, known)
   const { context, entities, resource, action } = prepare(ctx, question, known)
   const texts = links.map(({ principal, verdict }) => {
     const { text } = known.set.engine.explain({ principal, action, resource, context }, entities)
@@ -40,7 +40,13 @@ function linkTexts(ctx: Context, question: Question, known: Known): readonly str
     )
     return [head, ...ceilings, ...rest].join('\n')
   })
-  return outside === undefined ? texts : [...texts, `refused by the mandate: ${outside}`]
+  return [
+    ...texts,
+    ...(outside === undefined ? [] : [`refused by the mandate: ${outside}`]),
+    ...listed.map(
+      ({ policy, title, why }) => `refused by ${policy}: ${title ?? ''}${why === undefined ? '' : ` (${why})`}`,
+    ),
+  ]
 }
 
 /** The policies behind a decision as they were written, each after its place. */
