@@ -83,6 +83,20 @@ export interface TenantTables {
   /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
   resources: { type: string; id: string; parents: string; attributes: string }
   settings: { name: string; value: string }
+  list_entries: {
+    id: string
+    list: 'deny' | 'allow'
+    /** `network:203.0.113.0/24`: shape owned by access/lists */
+    target: string
+    /** what it is limited to, or null */
+    project: string | null
+    actions: string | null
+    reason: string
+    source: string
+    added_by: string
+    added_at: number
+    ends_at: number | null
+  }
   // gateway
   upstreams: {
     id: string

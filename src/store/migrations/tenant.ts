@@ -94,6 +94,18 @@ export const tenantMigrations: readonly Migration[] = [
     PRIMARY KEY (type, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE list_entries (
+    id TEXT PRIMARY KEY,
+    list TEXT NOT NULL CHECK (list IN ('deny', 'allow')),
+    target TEXT NOT NULL,
+    project TEXT,
+    actions TEXT,
+    reason TEXT NOT NULL,
+    source TEXT NOT NULL,
+    added_by TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    ends_at INTEGER
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE upstreams (
     id TEXT PRIMARY KEY,
