@@ -15,6 +15,8 @@ export interface Question {
   readonly resource: EntityRef
   /** For calls: the arguments and where each of them came from. */
   readonly call?: CallFacts | 'unknown'
+  /** Of the arguments as they were sent (see `digestJson`): approvals are bound to it, and records show it. */
+  readonly argumentsDigest?: string
   /** Further facts that the action's context declares. */
   readonly facts?: { readonly [name: string]: Json }
   /** Entities that exist for this question only (a tool that no catalogue knows). */
@@ -54,6 +56,8 @@ export interface Decision {
   readonly remedy?: string
   /** What would help, on a denial, as far as anything would; all of it is needed. */
   readonly advice?: readonly Advice[]
+  /** The approval that an allow rests on. INVARIANT: it holds once; `reserve` uses it up before the action begins. */
+  readonly approval?: string
   /** The facts that were decided on. */
   readonly facts: { readonly [name: string]: Json }
 }

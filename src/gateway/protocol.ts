@@ -61,8 +61,6 @@ export interface GatewayRequest {
 export interface Asked extends Question {
   /** With the sources of the arguments where they are known, for the record. */
   readonly call?: ArgumentOrigins | CallFacts | 'unknown'
-  /** See `digestJson`; the arguments themselves are never recorded. */
-  readonly argumentsDigest?: string
   /** Denied without asking, because it cannot be decided: why, in words for the caller. */
   readonly undecidable?: string
 }

@@ -97,6 +97,25 @@ export interface TenantTables {
     added_at: number
     ends_at: number | null
   }
+  approvals: {
+    id: string
+    /** what the approval is bound to; see access/approvals */
+    digest: string
+    state: 'pending' | 'approved' | 'denied' | 'used' | 'revoked'
+    /** id of the principal that would act */
+    requester: string
+    /** JSON, shape owned by access/approvals: who asks for what, without the arguments */
+    request: string
+    /** the arguments; null once nobody will decide on them any more */
+    sealed: Uint8Array | null
+    requested_at: number
+    /** of the request while it waits, then of the approval */
+    expires_at: number
+    decided_by: string | null
+    decided_at: number | null
+    reason: string | null
+    ended_at: number | null
+  }
   // gateway
   upstreams: {
     id: string

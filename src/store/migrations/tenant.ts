@@ -107,6 +107,24 @@ export const tenantMigrations: readonly Migration[] = [
     ends_at INTEGER
   ) STRICT, WITHOUT ROWID;
 
+  CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used', 'revoked')),
+    requester TEXT NOT NULL,
+    request TEXT NOT NULL,
+    sealed BLOB,
+    requested_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    decided_by TEXT,
+    decided_at INTEGER,
+    reason TEXT,
+    ended_at INTEGER
+  ) STRICT;
+  -- one request, or one approval, for the same thing at a time
+  CREATE UNIQUE INDEX approvals_alive ON approvals (digest) WHERE state IN ('pending', 'approved');
+  CREATE INDEX approvals_by_end ON approvals (ended_at);
+
   CREATE TABLE upstreams (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('openai', 'anthropic', 'mcp')),
