@@ -3,7 +3,8 @@ import { contextFor, decide, decideFrame, frameOf } from './decide.ts'
 import { Entities } from './entities.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
 import { type Explanation, explain } from './explain.ts'
-import { type Filter, type FilterRequest, filter } from './filter.ts'
+import { type Filter, type FilterRequest, filter, filterOf, type PolicyCondition, policyConditions } from './filter.ts'
+import type { FilterCondition } from './filter-condition.ts'
 import { Names } from './frame.ts'
 import { type LintFinding, lint } from './lint.ts'
 import type { Policy, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
@@ -104,6 +105,10 @@ export interface Engine {
    * are known besides the resource must not change between making the filter and using it.
    */
   filter(request: FilterRequest, entities: Entities): Filter
+  /** What each policy says of the resources of a type; for whoever puts policies together in another way than Cedar. */
+  conditions(request: FilterRequest, entities: Entities): readonly PolicyCondition[]
+  /** The filter of a condition that was put together of those. */
+  filterOf(condition: FilterCondition, resourceType: string, entities: Entities): Filter
   /** Every principal, resource or action for which a request would be allowed, page by page. */
   search(request: SearchRequest, entities: Entities): SearchPage
   /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
@@ -143,6 +148,8 @@ function engineOf(state: EngineState): Engine {
       return explain(frame, decideFrame(frame, state), (id) => set.policies.get(id), values(set.policies))
     },
     filter: (request, entities) => filter(request, entities, state, values(set.policies)),
+    conditions: (request, entities) => policyConditions(request, entities, state, values(set.policies)),
+    filterOf: (condition, resourceType, entities) => filterOf(condition, resourceType, entities, state),
     search: (request, entities) => search(request, entities, state, policies),
     with(change) {
       const difference = finish(changePolicies(set, change))

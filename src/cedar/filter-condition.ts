@@ -13,7 +13,7 @@ export type FilterCondition =
   | { readonly kind: 'not'; readonly condition: FilterCondition }
   | { readonly kind: 'test'; readonly expression: Expression; readonly outcome: boolean }
 
-const ALWAYS: FilterCondition = { kind: 'always' }
+export const ALWAYS: FilterCondition = { kind: 'always' }
 const NEVER: FilterCondition = { kind: 'never' }
 
 /** When what is left of a condition comes to this outcome, without failing. */

@@ -169,6 +169,7 @@ class TestMapper {
     const of = this.#column(left)
     if (of.type.kind !== 'entity') return FAILS
     const isResource = left.kind === 'variable'
+    if (isResource && this.#isAllWithin(targets)) return total(ALWAYS)
     const columns = isResource ? [{ ...of, type: of.type }, ...this.#parents()] : [of]
     const nodes = columns.map(({ column, type }, index): FilterTree => {
       if (type.kind !== 'entity') return NEVER
@@ -189,10 +190,21 @@ class TestMapper {
     return { holds: oneOf(of.column, ids), fails: missing(of) }
   }
 
+  #isAllWithin(targets: readonly Named[]): boolean {
+    const { mapping, entities } = this.#context
+    return (mapping.within ?? []).some((uid) => {
+      const node = entities.find(uid)
+      const lineage = node === undefined ? undefined : entities.lineage(node)
+      return targets.some(
+        (target) => (target.type === uid.type && target.id === uid.id) || lineage?.has(target) === true,
+      )
+    })
+  }
+
   #parents(): readonly Mapped[] {
-    if (this.#context.mapping.parents === undefined)
-      throw this.#untranslatable(this.#expression, 'no `parents` are mapped')
-    return this.#context.mapping.parents.map(({ column, type }) => ({
+    const { parents = this.#context.mapping.within === undefined ? undefined : [] } = this.#context.mapping
+    if (parents === undefined) throw this.#untranslatable(this.#expression, 'no `parents` are mapped')
+    return parents.map(({ column, type }) => ({
       column: { name: column, type: { kind: 'entity', entity: type } },
       type: { kind: 'entity', entity: type },
       missing: undefined,

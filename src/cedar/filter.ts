@@ -7,13 +7,14 @@ import { readUid } from './entity-json.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { constraintExpression } from './explain.ts'
 import type { Expression } from './expression.ts'
-import { allOf, anyOf, conditionFor, conditionText, type FilterCondition, not } from './filter-condition.ts'
+import { ALWAYS, allOf, anyOf, conditionFor, conditionText, type FilterCondition, not } from './filter-condition.ts'
 import { type FilterTree, mapFilter, type ResourceMapping } from './filter-tree.ts'
 import { type Frame, partyIn } from './frame.ts'
 import type { Policy } from './policy.ts'
 import { residualOf } from './residual.ts'
 import { type Sql, type SqlOptions, sqlOf } from './sql.ts'
 import type { Uid } from './uid.ts'
+import { EntityRef, SetValue } from './value.ts'
 
 /** A request whose resource is not known, only its type. */
 export interface FilterRequest {
@@ -42,35 +43,79 @@ export interface Filter {
 }
 
 export function filter(
-  { principal, action, resourceType, context }: FilterRequest,
+  request: FilterRequest,
   entities: Entities,
   ruling: Ruling,
   policies: Iterable<CompiledPolicy>,
 ): Filter {
-  // Nothing looks at the resource of this frame: what mentions the resource stays open.
-  const resource = { type: resourceType, id: '' }
-  const frame = frameOf(
-    { principal, action, resource, ...(context === undefined ? {} : { context }) },
-    entities,
-    ruling,
-  )
   const permits: FilterCondition[] = []
   const forbids: FilterCondition[] = []
+  for (const { effect, holds, refutes } of policyConditions(request, entities, ruling, policies)) {
+    if (effect === 'permit') permits.push(holds)
+    // A forbid does not apply where it is false; where it fails, that depends on the mode.
+    else forbids.push(ruling.onError === 'deny' ? refutes : not(holds))
+  }
+  return filterOf(allOf([anyOf(permits), ...forbids]), request.resourceType, entities, ruling)
+}
+
+/** What one policy says of the resources of a type. Where neither condition holds, evaluating it fails. */
+export interface PolicyCondition {
+  readonly policy: string
+  readonly effect: 'permit' | 'forbid'
+  /** When it applies. */
+  readonly holds: FilterCondition
+  /** When it does not apply, and does not fail. */
+  readonly refutes: FilterCondition
+}
+
+/** Policies that can neither apply to a resource of the type nor fail for one are left out. */
+export function policyConditions(
+  { principal, action, resourceType, context }: FilterRequest,
+  entities: Entities,
+  ruling: Ruling,
+  policies: Iterable<CompiledPolicy>,
+): readonly PolicyCondition[] {
+  // Nothing looks at the resource of this frame: what mentions the resource stays open.
+  const resource = { type: resourceType, id: '' }
+  const asked = { principal, action, resource, ...(context === undefined ? {} : { context }) }
+  const frame = frameOf(asked, entities, ruling)
+  const found: PolicyCondition[] = []
   for (const { policy, isPermit } of policies) {
     const residual = residualOf(conditionOf(policy), frame, resourceType)
-    if (isPermit) permits.push(conditionFor(residual, true))
-    // A forbid does not apply where it is false; where it fails, that depends on the mode.
-    else forbids.push(ruling.onError === 'deny' ? conditionFor(residual, false) : not(conditionFor(residual, true)))
+    const refutes = conditionFor(residual, false)
+    if (refutes.kind === 'always') continue
+    found.push({
+      policy: policy.id,
+      effect: isPermit ? 'permit' : 'forbid',
+      holds: conditionFor(residual, true),
+      refutes,
+    })
   }
-  const condition = allOf([anyOf(permits), ...forbids])
+  return found
+}
+
+/** A filter of a condition that was put together of others. */
+export function filterOf(condition: FilterCondition, resourceType: string, entities: Entities, ruling: Ruling): Filter {
   const tree = (mapping: ResourceMapping): FilterTree => mapFilter(condition, { resourceType, mapping, entities })
   return {
     kind: condition.kind === 'always' || condition.kind === 'never' ? condition.kind : 'some',
     condition,
     text: conditionText(condition),
-    matches: matcherOf(condition, frame, resourceType),
+    matches: matcherOf(condition, resourceType, entities, ruling),
     tree,
     sql: (mapping, options) => sqlOf(tree(mapping), options),
+  }
+}
+
+/** Whether the resource is one of these, or in one. */
+export function resourceIn(targets: readonly Uid[]): FilterCondition {
+  if (targets.length === 0) return not(ALWAYS)
+  const refs = targets.map(({ type, id }) => new EntityRef(type, id))
+  const right: Expression = { kind: 'literal', value: new SetValue(refs) }
+  return {
+    kind: 'test',
+    expression: { kind: 'in', left: { kind: 'variable', name: 'resource' }, right },
+    outcome: true,
   }
 }
 
@@ -86,14 +131,21 @@ function conditionOf({ bounds, scope, conditions }: Policy): Expression {
   return { kind: 'and', operands: [{ kind: 'literal', value: true }, ...operands] }
 }
 
-function matcherOf(condition: FilterCondition, frame: Frame, resourceType: string): (resource: EntityJson) => boolean {
+function matcherOf(
+  condition: FilterCondition,
+  resourceType: string,
+  entities: Entities,
+  ruling: Ruling,
+): (resource: EntityJson) => boolean {
   const isMet = compileCondition(condition)
+  // Conditions speak of nothing but the resource.
+  const nobody = { type: resourceType, id: '' }
+  const frame = frameOf({ principal: nobody, action: nobody, resource: nobody }, entities, ruling)
   return (resource) => {
     const ref = readUid(resource.uid)
     if (ref.type !== resourceType) return false
-    const entities = frame.entities.with({ put: [resource] })
-    const principal = partyIn(entities, frame.actions, frame.principal.ref)
-    return isMet({ ...frame, principal, entities, resource: partyIn(entities, frame.actions, ref) })
+    const known = entities.with({ put: [resource] })
+    return isMet({ ...frame, entities: known, resource: partyIn(known, frame.actions, ref) })
   }
 }
 

@@ -110,10 +110,33 @@ class PartialEvaluator {
       const residual = this.reduce(operand)
       if (residual.kind === 'error') return residual
       reduced.push(
-        residual.kind === 'value' ? { kind: 'literal', value: residual.value } : openExpression(residual, operand),
+        residual.kind === 'value'
+          ? { kind: 'literal', value: residual.value }
+          : this.#openExpression(residual, operand),
       )
     }
     return { kind: 'open', expression: withOperands(expression, reduced) }
+  }
+
+  // Inside of an operand, what may leave out a part stays as it was written: the part that is left has to be tested still.
+  #openExpression(residual: Residual, original: Expression): Expression {
+    return residual.kind === 'open' && !SHORT_CIRCUIT.has(original.kind) ? residual.expression : this.#closed(original)
+  }
+
+  /** INVARIANT: what is left speaks of no variable but the resource, so that it may stand beside what is left of other requests. */
+  #closed(expression: Expression): Expression {
+    if (expression.kind === 'variable') {
+      const { principal, action, context } = this.#frame
+      const values = { principal: principal.ref, action: action.ref, context, resource: undefined }
+      const value = values[expression.name]
+      return value === undefined ? expression : { kind: 'literal', value }
+    }
+    const operands = operandsOf(expression)
+    if (operands.length === 0) return expression
+    return withOperands(
+      expression,
+      operands.map((operand) => this.#closed(operand)),
+    )
   }
 }
 
@@ -121,11 +144,6 @@ const NO_BOOLEAN: Residual = { kind: 'error', message: 'type error: expected boo
 
 function known(value: Value): Residual {
   return { kind: 'value', value }
-}
-
-// Inside of an operand, what may leave out a part stays as it was written: the part that is left has to be tested still.
-function openExpression(residual: Residual, original: Expression): Expression {
-  return residual.kind === 'open' && !SHORT_CIRCUIT.has(original.kind) ? residual.expression : original
 }
 
 const SHORT_CIRCUIT: ReadonlySet<Expression['kind']> = new Set(['and', 'or', 'not', 'if', 'is'])
@@ -137,8 +155,13 @@ function mentionsResource(expression: Expression): boolean {
 
 /** The same expression over other operands, in the order of `operandsOf`. */
 function withOperands(expression: Expression, operands: readonly Expression[]): Expression {
-  const [first = expression, second = expression] = operands
+  const [first = expression, second = expression, third = expression] = operands
   switch (expression.kind) {
+    case 'and':
+    case 'or':
+      return { ...expression, operands }
+    case 'if':
+      return { ...expression, condition: first, whenTrue: second, whenFalse: third }
     case 'not':
     case 'negate':
     case 'attribute':

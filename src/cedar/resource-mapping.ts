@@ -1,4 +1,5 @@
 import type { Expression } from './expression.ts'
+import type { Uid } from './uid.ts'
 
 /** Where the attributes of a resource are kept. What is not listed cannot be asked about. */
 export interface ResourceMapping {
@@ -8,6 +9,8 @@ export interface ResourceMapping {
   readonly tags?: Readonly<Record<string, ColumnMapping>>
   /** Columns with the id of a direct parent. What the parents are in themselves is known from the entities. */
   readonly parents?: readonly { readonly column: string; readonly type: string }[]
+  /** What every resource of the table is in, without a column for it. */
+  readonly within?: readonly Uid[]
 }
 
 /**
