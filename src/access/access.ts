@@ -1,18 +1,19 @@
 import { describeSchema, type EntityJson } from '../cedar/index.ts'
 import type { Context, PrincipalKind } from '../kernel/index.ts'
 import { loadCountries } from './country.ts'
-import { couldAllowForChain, decideForChain, type Known } from './decide-chain.ts'
+import { couldAllowForChain, decideForChain, judgeChain, type Known } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import type { PolicyFile } from './layers.ts'
 import { type ListBook, listBook } from './lists/list-book.ts'
+import type { WantedEntry } from './lists/lists.ts'
 import { type Hours, localTime } from './local-time.ts'
-import { compilePolicySet, type PolicySet } from './policy-set.ts'
-import type { Decision, EntityRef, Question } from './question.ts'
+import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
+import type { Decision, EntityRef, Question, Reason } from './question.ts'
 import { type Reserved, reserve, type Taker } from './reserve.ts'
 import { checkResources } from './resource-manifest.ts'
-import { checkLimits, type Roles, rolesOf, withRoles } from './roles.ts'
+import { type Roles, rolesOf } from './roles.ts'
 import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
@@ -45,14 +46,23 @@ export interface Access {
   putEntities(source: string, entities: readonly EntityJson[]): void
   /** Throws `resources_invalid` for entities that do not fit the schema. */
   checkEntities(entities: readonly EntityJson[]): void
-  /** Throws `policies_invalid` where `setPolicies` would. */
-  checkPolicies(files: readonly PolicyFile[]): void
-  /** Replaces the policies below the foundation; its own stay. Throws `policies_invalid`, changing nothing. */
-  setPolicies(files: readonly PolicyFile[]): void
-  /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
+  /** Rejects with `policies_invalid` where `setPolicies` would. Decisions go on meanwhile. */
+  checkPolicies(files: readonly PolicyFile[]): Promise<void>
+  /**
+   * Replaces the policies below the foundation; its own stay. They are prepared while decisions go on, and in force
+   * when the promise resolves; of two calls, the second is in force last. Rejects with `policies_invalid`, changing
+   * nothing.
+   */
+  setPolicies(files: readonly PolicyFile[]): Promise<void>
+  /** Replaces who has which role, at once. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
-  /** Throws `policies_invalid` where these policies (those in force, where none are given) do not fit these roles. */
-  checkRoles(files: readonly PolicyFile[] | undefined, roles: Roles): void
+  /**
+   * Reads anew what these have. A change of a few is in force when the call returns, one of many when the promise
+   * resolves. Rejects with `policies_invalid`; what could not be given is then not given, and what was taken away is gone.
+   */
+  changeRoles(assignees: readonly EntityRef[], grantsOf: GrantsOf): Promise<void>
+  /** Rejects with `policies_invalid` where these policies (those in force, where none are given) do not fit these roles. */
+  checkRoles(files: readonly PolicyFile[] | undefined, roles: Roles): Promise<void>
   /** Roles that ship with the product. */
   builtInRoles(): ReadonlySet<string>
   /** The tenant's own time; without it the fact `time` is absent. Throws `settings_invalid` for an unknown time zone. */
@@ -62,6 +72,8 @@ export interface Access {
   revision(): string
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */
   readonly lists: ListBook
+  /** Why these entries of deny lists alone would refuse a request. */
+  refusalsBy(ctx: Context, question: Question, entries: readonly WantedEntry[]): readonly Reason[]
   /** The actions of the schema, groups among them. */
   readonly actionNames: ReadonlySet<string>
 }
@@ -80,15 +92,11 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
     ...(foundation.roles ?? []),
   ]
-  // Files are checked before they are put in force, and compiling many takes seconds.
-  let last: { readonly files: readonly PolicyFile[]; readonly set: PolicySet } | undefined
-  const compileWith = (files: readonly PolicyFile[]): PolicySet => {
-    if (last?.files !== files) last = { files, set: compilePolicySet(foundation.schema, [...own, ...files]) }
-    return last.set
-  }
-  let roles: Roles = { grants: [], declared: new Set() }
+  const policies = policiesInForce({ schema: foundation.schema, own, tenant }, (set) => {
+    known = { ...known, set }
+  })
   let known: Known = {
-    set: compileWith([]),
+    set: policies.current(),
     entities: entityIndex(foundation.schema),
     lists: listBook(),
     timeOf: undefined,
@@ -109,25 +117,23 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     putEntities: (source, list) => known.entities.put(source, list),
     checkEntities: (list) => checkResources(list, foundation.schema),
     checkHours: (hours) => void timeIn(hours),
-    checkPolicies: (files) => void withRoles(compileWith(files), roles, tenant),
-    setPolicies(files) {
-      known = { ...known, set: withRoles(compileWith(files), roles, tenant) }
-    },
-    setRoles(next) {
-      known = { ...known, set: withRoles(known.set, next, tenant) }
-      roles = next
-    },
-    checkRoles(files, next) {
-      const set = files === undefined ? known.set : compileWith(files)
-      checkLimits(set, next)
-      withRoles(set, next, tenant)
-    },
+    checkPolicies: (files) => policies.check(files, undefined),
+    setPolicies: (files) => policies.put(files),
+    setRoles: (roles) => policies.setRoles(roles),
+    changeRoles: (assignees, grantsOf) => policies.changeRoles(assignees, grantsOf),
+    checkRoles: (files, roles) => policies.check(files, roles),
     builtInRoles: () => builtIn,
     setHours(hours) {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
     },
     revision: () => known.set.revision,
     lists: known.lists,
+    refusalsBy(ctx, question, entries) {
+      const book = listBook()
+      const common = { source: '', addedBy: '', addedAt: 0 }
+      book.put(entries.map((entry, at) => ({ ...entry, ...common, id: String(at) })))
+      return judgeChain(ctx, question, { ...known, lists: book }).listed
+    },
     actionNames: new Set(actions.map(({ id }) => id)),
   }
 }

@@ -4,6 +4,7 @@ import { SallyportError } from '../kernel/index.ts'
 import { applyCommand } from './commands/apply.ts'
 import { decideCommand } from './commands/decide.ts'
 import { keysCommand } from './commands/keys.ts'
+import { listsCommand } from './commands/lists.ts'
 import { logCommand } from './commands/log.ts'
 import { startCommand } from './commands/start.ts'
 import { resumeCommand, suspendCommand } from './commands/status.ts'
@@ -35,6 +36,7 @@ for (const command of [
   whoCanCommand(),
   whatCanCommand(),
   keysCommand(),
+  listsCommand(),
   logCommand(),
   traceCommand(),
   tokenCommand(),

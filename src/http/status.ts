@@ -19,6 +19,10 @@ export const STATUS: Readonly<Record<string, number>> = {
   policies_invalid: 422,
   settings_invalid: 422,
   resources_invalid: 422,
+  list_invalid: 422,
+  list_entry_unknown: 404,
+  lists_full: 409,
+  locked_out: 409,
   // identity
   manifest_invalid: 422,
   principal_unknown: 404,

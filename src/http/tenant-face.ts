@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access } from '../access/index.ts'
+import type { Access, Lists } from '../access/index.ts'
 import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory, Principal } from '../identity/index.ts'
@@ -13,6 +13,7 @@ export interface TenantFace {
   readonly issuer: string
   readonly directory: Directory
   readonly access: Access
+  readonly lists: Lists
   readonly log: Log
   readonly exports: Pick<Exports, 'list'>
   /** What is measured, in the text format of Prometheus. */

@@ -1,11 +1,17 @@
 import {
   type Access,
+  type DeclaredEntry,
   type DeclaredPolicy,
+  declaredEntries,
+  type Lists,
+  listSections,
   type PolicyFile,
   policyFileOf,
   policySections,
   resourceSections,
   storedPolicyFiles,
+  targetText,
+  type WantedEntry,
 } from '../access/index.ts'
 import {
   type DeclaredRetention,
@@ -27,6 +33,7 @@ const sections = {
   ...catalogSections,
   ...policySections,
   ...resourceSections,
+  ...listSections,
   ...retentionSections,
   ...exportSections,
 }
@@ -38,6 +45,7 @@ export interface ApplyDeps {
   readonly catalog: Catalog
   readonly exports: Pick<Exports, 'apply'>
   readonly access: Access
+  readonly lists: Lists
   readonly clock: Clock
 }
 
@@ -57,15 +65,44 @@ export async function applyManifests(
   const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
   const hasNewPolicies = policyChanges.some(({ effect }) => effect !== 'unchanged')
   const declared = parsed.map((one) => one.sections)
-  checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
+  await checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
   checkResources(declared, deps.tenant, deps.access)
+  const listed = declaredLists(declared.map(({ lists }) => lists))
+  if (listed !== undefined) deps.lists.check(listed)
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
   if (hasNewPolicies) await putPolicies(policies, deps)
   const resources = await applyResources(declared, deps.tenant, deps)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
-  return [...people, ...things, ...resources, ...policyChanges, ...retention, ...(await deps.exports.apply(...parsed))]
+  const lists = listed === undefined ? [] : await applyLists(listed, deps.lists)
+  return [
+    ...people,
+    ...things,
+    ...resources,
+    ...policyChanges,
+    ...lists,
+    ...retention,
+    ...(await deps.exports.apply(...parsed)),
+  ]
+}
+
+/** All that the manifests say together; undefined where none of them speaks of lists. */
+function declaredLists(
+  sections: readonly (readonly DeclaredEntry[] | undefined)[],
+): readonly WantedEntry[] | undefined {
+  const given = sections.filter((section) => section !== undefined)
+  return given.length === 0 ? undefined : declaredEntries(given.flat())
+}
+
+async function applyLists(wanted: readonly WantedEntry[], lists: Lists): Promise<Applied> {
+  const changes = await lists.replace('manifest', 'manifest', wanted)
+  return changes.map(({ entry, effect }) => ({
+    kind: 'ListEntry',
+    id: `${entry.list} ${targetText(entry.target)}`,
+    effect,
+    fields: lists.book.get(entry.id) === undefined ? ['removed'] : effect === 'updated' ? ['entry'] : [],
+  }))
 }
 
 function declaredRetention(sections: readonly (DeclaredRetention | undefined)[]): DeclaredRetention {
@@ -115,5 +152,5 @@ async function putPolicies(policies: readonly PolicyFile[], deps: ApplyDeps): Pr
       .onConflict((conflict) => conflict.column('layer').doUpdateSet(row))
       .execute(),
   )
-  deps.access.setPolicies(policies)
+  await deps.access.setPolicies(policies)
 }

@@ -2,7 +2,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type Access, openAccess } from '../access/index.ts'
+import { type Access, openAccess, openLists } from '../access/index.ts'
 import { fileTombstones, type Log, type LogMeter, openExports, openLog } from '../audit/index.ts'
 import {
   type Catalog,
@@ -56,9 +56,10 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const access = openAccess(readFoundation(), id)
   const directory = await openDirectory(store, clock, { builtInRoles: access.builtInRoles() })
   const catalog = await openCatalog({ store, keyRing, environment: deps.environment })
-  access.setPolicies(await storedPolicies(store))
+  await access.setPolicies(await storedPolicies(store))
   await loadResources(store, access)
   keepEntities(id, access, directory, catalog)
+  const lists = await openLists({ store, book: access.lists, clock, actions: access.actionNames })
   const metrics = createMetrics()
   const log = await openTenantLog(id, issuer, keyRing, metrics.meter, deps)
   const logKeys = logKeysText(log.origin, keyRing)
@@ -117,6 +118,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     issuer,
     directory,
     access: measured,
+    lists,
     catalog,
     log,
     metrics,
@@ -141,7 +143,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       },
     }),
     apply: (manifests, policies) =>
-      applyManifests(manifests, policies, { tenant: id, store, directory, catalog, exports, access, clock }),
+      applyManifests(manifests, policies, { tenant: id, store, directory, catalog, exports, access, lists, clock }),
     onCut: (ctx, cut) =>
       directory.onChange(() => {
         if (!ctx.caller.chain.every((link) => directory.inGoodStanding(link.id))) cut()

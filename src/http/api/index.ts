@@ -3,6 +3,7 @@ import { accessRoutes } from './access.ts'
 import { applyRoutes } from './apply.ts'
 import { authzenRoutes } from './authzen.ts'
 import { exportRoutes } from './exports.ts'
+import { listRoutes } from './lists.ts'
 import { metricRoutes } from './metrics.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
@@ -13,6 +14,7 @@ export const apiRoutes: readonly Route[] = [
   ...principalRoutes,
   ...applyRoutes,
   ...toolRoutes,
+  ...listRoutes,
   ...accessRoutes,
   ...authzenRoutes,
   ...recordRoutes,
