@@ -1,6 +1,7 @@
 import { errorOf } from './errors.ts'
 import { official, type SchemaJson, type SchemaTypeJson } from './official.ts'
 import { positionsIn } from './source-position.ts'
+import type { Uid } from './uid.ts'
 
 /** A schema for people: what it declares, with the text of its `@doc` annotations. */
 export interface SchemaDescription {
@@ -11,7 +12,10 @@ export interface SchemaDescription {
 }
 
 export interface SchemaEntity {
+  /** With its namespace: `Shop::Order`. */
   readonly name: string
+  /** What its annotation `@authzen` says that enforcement points call it. */
+  readonly alias?: string
   readonly doc: string
   readonly parents: readonly string[]
   readonly fields: readonly SchemaField[]
@@ -34,7 +38,10 @@ export interface SchemaField {
 }
 
 export interface SchemaAction {
+  /** With its namespace, where it has one: `Shop::refund`. */
   readonly id: string
+  readonly uid: Uid
+  readonly alias?: string
   readonly doc: string
   /** The groups that it is in. */
   readonly parents: readonly string[]
@@ -43,6 +50,8 @@ export interface SchemaAction {
   readonly resources: readonly string[]
   /** The name of the type of its context, where that has one. */
   readonly context: string | undefined
+  /** Attributes of its context. */
+  readonly facts: readonly SchemaField[]
 }
 
 /** Reads a schema in Cedar's schema language, in the order of its names. Throws `schema_invalid`. */
@@ -54,14 +63,16 @@ export function describeSchema(text: string): SchemaDescription {
   const entities: SchemaEntity[] = []
   const records: SchemaRecord[] = []
   const actions: SchemaAction[] = []
-  for (const { commonTypes = {}, entityTypes, actions: declared } of Object.values(json)) {
+  for (const [namespace, { commonTypes = {}, entityTypes, actions: declared }] of Object.entries(json)) {
+    const qualified = (name: string): string => (namespace === '' ? name : `${namespace}::${name}`)
     for (const [name, type] of Object.entries(commonTypes)) {
-      if (type.type === 'Record') records.push({ name, doc: docOf(type), fields: fieldsOf(type) })
+      if (type.type === 'Record') records.push({ name: qualified(name), doc: docOf(type), fields: fieldsOf(type) })
     }
     for (const [name, entity] of Object.entries(entityTypes)) {
       const shape = 'shape' in entity ? entity.shape : undefined
       entities.push({
-        name,
+        name: qualified(name),
+        ...aliasOf(entity),
         doc: docOf(entity),
         parents: 'memberOfTypes' in entity ? (entity.memberOfTypes ?? []) : [],
         fields: shape === undefined ? [] : fieldsOf(shape),
@@ -70,21 +81,40 @@ export function describeSchema(text: string): SchemaDescription {
     }
     for (const [id, action] of Object.entries(declared)) {
       actions.push({
-        id,
+        id: qualified(id),
+        uid: { type: qualified('Action'), id },
+        ...aliasOf(action),
         doc: docOf(action),
         parents: (action.memberOf ?? []).map((parent) => parent.id),
         principals: action.appliesTo?.principalTypes ?? [],
         resources: action.appliesTo?.resourceTypes ?? [],
         context: action.appliesTo?.context === undefined ? undefined : typeText(action.appliesTo.context),
+        facts: contextFields(action.appliesTo?.context, json),
       })
     }
   }
   return { entities, records, actions }
 }
 
+// Annotations may stand on everything; the engine has no use for them, so its types do not have them.
+type Annotated = { readonly annotations?: { readonly doc?: string; readonly authzen?: string } }
+
 function docOf(declared: object): string {
-  // Annotations may stand on everything; the engine has no use for them, so its types do not have them.
-  return (declared as { readonly annotations?: { readonly doc?: string } }).annotations?.doc ?? ''
+  return (declared as Annotated).annotations?.doc ?? ''
+}
+
+function aliasOf(declared: object): { readonly alias?: string } {
+  const alias = (declared as Annotated).annotations?.authzen
+  return alias === undefined ? {} : { alias }
+}
+
+function contextFields(context: SchemaTypeJson | undefined, json: SchemaJson): readonly SchemaField[] {
+  if (context === undefined) return []
+  if (context.attributes !== undefined) return fieldsOf(context)
+  const name = context.name ?? context.type
+  const at = name.lastIndexOf('::')
+  const named = json[at < 0 ? '' : name.slice(0, at)]?.commonTypes?.[at < 0 ? name : name.slice(at + 2)]
+  return named === undefined ? [] : fieldsOf(named)
 }
 
 function fieldsOf({ attributes = {} }: SchemaTypeJson): readonly SchemaField[] {
