@@ -137,12 +137,11 @@ async function allEntries(
   const entries: Entry[] = []
   let after: string | undefined
   do {
-    const given = Object.entries({ list: only, kind, source, after }).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value]],
-    )
-    const page = pageSchema.parse(
-      await client.call('GET', `/api/lists?${new URLSearchParams([...given, ['limit', '5000']])}`),
-    )
+    const query = new URLSearchParams({ limit: '5000' })
+    for (const [name, value] of Object.entries({ list: only, kind, source, after })) {
+      if (value !== undefined) query.set(name, value)
+    }
+    const page = pageSchema.parse(await client.call('GET', `/api/lists?${query}`))
     entries.push(...page.entries)
     after = page.after
   } while (after !== undefined)
