@@ -30,12 +30,12 @@ function context(chain: readonly [PrincipalRef, ...PrincipalRef[]], scope?: read
   }
 }
 
-function opened(statuses: Readonly<Record<string, string>> = {}) {
+async function opened(statuses: Readonly<Record<string, string>> = {}) {
   const access = openAccess({
     schema: read('schema.cedarschema').text,
     policies: [read('policies/guardrails.cedar')],
   })
-  access.setPolicies([read('demo/policies/demo.cedar')])
+  await access.setPolicies([read('demo/policies/demo.cedar')])
   const principal = (type: string, id: string, parents: { type: string; id: string }[], attrs = {}) => ({
     uid: uid(type, id),
     attrs: { name: id, status: statuses[id] ?? 'active', ...attrs },
@@ -79,46 +79,50 @@ const send = (
 })
 const policies = (decision: { reasons: readonly { policy: string }[] }) => decision.reasons.map(({ policy }) => policy)
 
-test('an agent invokes a model by the policy of its type', () => {
-  const decision = opened().decide(context([scout]), invoke)
+test('an agent invokes a model by the policy of its type', async () => {
+  const decision = (await opened()).decide(context([scout]), invoke)
   assert.equal(decision.decision, 'allow')
   assert.deepEqual(policies(decision), ['demo/assistant-models'])
   assert.deepEqual(decision.facts.authentication, { method: 'private_key_jwt', age: 2 })
 })
 
-test('who is not permitted is denied, with no policy to name', () => {
-  const decision = opened().decide(context([ref('Agent', 'stray')]), invoke)
+test('who is not permitted is denied, with no policy to name', async () => {
+  const decision = (await opened()).decide(context([ref('Agent', 'stray')]), invoke)
   assert.equal(decision.decision, 'deny')
   assert.deepEqual(decision.reasons, [])
   assert.equal(decision.remedy, 'ask an administrator for access')
 })
 
-test('a principal that no directory knows is denied', () => {
-  assert.equal(opened().decide(context([ref('User', 'nobody')]), invoke).decision, 'deny')
+test('a principal that no directory knows is denied', async () => {
+  assert.equal((await opened()).decide(context([ref('User', 'nobody')]), invoke).decision, 'deny')
 })
 
-test('every link of the chain must be allowed', () => {
-  const access = opened()
+test('every link of the chain must be allowed', async () => {
+  const access = await opened()
   assert.equal(access.decide(context([ref('Service', 'chat-app'), scout]), invoke).decision, 'allow')
   const denied = access.decide(context([ref('User', 'alice'), scout]), invoke)
   assert.equal(denied.decision, 'deny')
   assert.equal(access.decide(context([scout, ref('Agent', 'stray')]), invoke).decision, 'deny')
 })
 
-test('suspending an agent, or its sponsor, denies what it does', () => {
-  assert.deepEqual(policies(opened({ scout: 'suspended' }).decide(context([scout]), invoke)), ['foundation/suspended'])
-  assert.deepEqual(policies(opened({ alice: 'suspended' }).decide(context([scout]), invoke)), ['foundation/sponsor'])
+test('suspending an agent, or its sponsor, denies what it does', async () => {
+  assert.deepEqual(policies((await opened({ scout: 'suspended' })).decide(context([scout]), invoke)), [
+    'foundation/suspended',
+  ])
+  assert.deepEqual(policies((await opened({ alice: 'suspended' })).decide(context([scout]), invoke)), [
+    'foundation/sponsor',
+  ])
 })
 
-test('a credential that is narrowed stays narrow', () => {
-  const access = opened()
+test('a credential that is narrowed stays narrow', async () => {
+  const access = await opened()
   assert.equal(access.decide(context([scout], ['models']), invoke).decision, 'allow')
   assert.deepEqual(policies(access.decide(context([scout], ['tools']), invoke)), ['foundation/scope-models'])
   assert.equal(access.decide(context([scout], []), send({ user: ['/to'] })).decision, 'deny')
 })
 
-test('a message goes where the user said, and nowhere that untrusted content or the model named', () => {
-  const access = opened()
+test('a message goes where the user said, and nowhere that untrusted content or the model named', async () => {
+  const access = await opened()
   const decide = (question: Question) => access.decide(context([scout]), question)
   assert.equal(decide(send({ user: ['/to'] })).decision, 'allow')
   assert.equal(decide(send({ system: ['/to'] })).decision, 'allow')
@@ -128,8 +132,8 @@ test('a message goes where the user said, and nowhere that untrusted content or 
   assert.match(decide(send({ untrusted: ['/to'] })).remedy ?? '', /name the value in the conversation yourself/)
 })
 
-test('one recipient among many that the user did not name denies the message', () => {
-  const access = opened()
+test('one recipient among many that the user did not name denies the message', async () => {
+  const access = await opened()
   const decision = access.decide(
     context([scout]),
     send({ user: ['/to/0'], untrusted: ['/to/1'] }, { '/to/0': 'bob@example.com', '/to/1': 'eve@example.com' }),
@@ -137,15 +141,15 @@ test('one recipient among many that the user did not name denies the message', (
   assert.deepEqual(policies(decision), ['foundation/untrusted-origin'])
 })
 
-test('a call whose arguments nobody stated is denied', () => {
+test('a call whose arguments nobody stated is denied', async () => {
   const question: Question = { action: 'tool:call', resource: uid('Tool', 'office/send_message') }
-  const decision = opened().decide(context([scout]), question)
+  const decision = (await opened()).decide(context([scout]), question)
   assert.equal(decision.decision, 'deny')
   assert.ok(decision.errors.length > 0)
 })
 
-test('a quarantined tool cannot be called, and is not shown', () => {
-  const access = opened()
+test('a quarantined tool cannot be called, and is not shown', async () => {
+  const access = await opened()
   const question: Question = {
     action: 'tool:call',
     resource: uid('Tool', 'office/changed'),
@@ -155,13 +159,13 @@ test('a quarantined tool cannot be called, and is not shown', () => {
   assert.equal(access.couldAllow(context([scout]), { ...question, call: 'unknown' }), false)
 })
 
-test('a tool is shown exactly to those who could call it with some arguments', () => {
-  const access = opened()
+test('a tool is shown exactly to those who could call it with some arguments', async () => {
+  const access = await opened()
   const question: Question = { action: 'tool:call', resource: uid('Tool', 'office/send_message'), call: 'unknown' }
   assert.equal(access.couldAllow(context([scout]), question), true)
   assert.equal(access.couldAllow(context([ref('Service', 'chat-app')]), question), false)
   assert.equal(access.couldAllow(context([scout], ['models']), question), false)
-  access.setPolicies([
+  await access.setPolicies([
     {
       name: 'narrow',
       text: `permit (principal, action == Action::"tool:call", resource)
@@ -176,8 +180,8 @@ test('a tool is shown exactly to those who could call it with some arguments', (
   )
 })
 
-test('only a security administrator administers', () => {
-  const access = opened()
+test('only a security administrator administers', async () => {
+  const access = await opened()
   const suspend: Question = { action: 'principal:suspend', resource: uid('Tenant', 'demo') }
   assert.equal(access.decide(context([ref('User', 'olivia')]), suspend).decision, 'allow')
   assert.equal(access.decide(context([ref('User', 'olivia')], ['models']), suspend).decision, 'deny')
@@ -188,14 +192,14 @@ test('only a security administrator administers', () => {
   )
 })
 
-test('policies that cannot be used are refused, and those in force stay', () => {
-  const access = opened()
+test('policies that cannot be used are refused, and those in force stay', async () => {
+  const access = await opened()
   const before = access.revision()
-  assert.throws(() => access.setPolicies([{ name: 'broken.cedar', text: 'permit (principal' }]), {
+  await assert.rejects(() => access.setPolicies([{ name: 'broken.cedar', text: 'permit (principal' }]), {
     code: 'policies_invalid',
     message: /broken\.cedar/,
   })
-  assert.throws(
+  await assert.rejects(
     () =>
       access.setPolicies([
         { name: 'typo.cedar', text: 'permit (principal, action == Action::"model:invok", resource);' },
@@ -208,10 +212,10 @@ test('policies that cannot be used are refused, and those in force stay', () => 
   assert.equal(access.decide(context([scout]), invoke).decision, 'allow')
 })
 
-test('a changed policy is seen by the next decision, under another revision', () => {
-  const access = opened()
+test('a changed policy is seen by the next decision, under another revision', async () => {
+  const access = await opened()
   const before = access.revision()
-  access.setPolicies([])
+  await access.setPolicies([])
   assert.notEqual(access.revision(), before)
   assert.equal(access.decide(context([scout]), invoke).decision, 'deny')
 })

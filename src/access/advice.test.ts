@@ -22,9 +22,9 @@ const alice: PrincipalRef = { kind: 'User', id: 'alice' as PrincipalId } // ids 
 const bob: PrincipalRef = { kind: 'User', id: 'bob' as PrincipalId }
 const scout: PrincipalRef = { kind: 'Agent', id: 'scout' as PrincipalId }
 
-function opened(...policies: readonly PolicyFile[]) {
+async function opened(...policies: readonly PolicyFile[]) {
   const access = openAccess({ schema: read('schema.cedarschema').text, policies: [read('policies/guardrails.cedar')] })
-  access.setPolicies(policies)
+  await access.setPolicies(policies)
   const person = (type: string, id: string, attrs = {}) => ({
     uid: uid(type, id),
     attrs: { name: id, status: 'active', ...attrs },
@@ -62,28 +62,29 @@ const toAlice: PolicyFile = { name: 'a.cedar', text: '@id("a") permit (principal
 const write = { action: 'data:write', resource: uid('Dataset', 'calls') }
 const readOnly = { ...write, action: 'data:read' }
 
-test('who lacks several factors is told which, and how fresh, and following it helps', () => {
-  const access = opened(toAlice)
+test('who lacks several factors is told which, and how fresh, and following it helps', async () => {
+  const access = await opened(toAlice)
   assert.deepEqual(access.decide(context(alice), write).advice, [{ kind: 'step_up', acr: 'aal2', maxAge: 900 }])
   const at = clock.now() - 900_000
   assert.equal(access.decide(context(alice, { at, assurance: 2, mfaAt: at }), write).decision, 'allow')
 })
 
-test('the advice is found by deciding again, whatever the policy says', () => {
+test('the advice is found by deciding again, whatever the policy says', async () => {
   const forbid = (condition: string): PolicyFile => ({
     name: 'f.cedar',
     text: `forbid (principal, action, resource) unless { ${condition} };`,
   })
-  const advice = (condition: string) => opened(toAlice, forbid(condition)).decide(context(alice), readOnly).advice
-  assert.deepEqual(advice('context.authentication.age < 3601'), [{ kind: 'step_up', acr: 'aal1', maxAge: 3600 }])
-  assert.deepEqual(advice('context.authentication has assurance && context.authentication.assurance >= 3'), [
+  const advice = async (condition: string) =>
+    (await opened(toAlice, forbid(condition))).decide(context(alice), readOnly).advice
+  assert.deepEqual(await advice('context.authentication.age < 3601'), [{ kind: 'step_up', acr: 'aal1', maxAge: 3600 }])
+  assert.deepEqual(await advice('context.authentication has assurance && context.authentication.assurance >= 3'), [
     { kind: 'step_up', acr: 'aal3', maxAge: 86_400 },
   ])
-  assert.equal(advice('context has purpose'), undefined)
+  assert.equal(await advice('context has purpose'), undefined)
 })
 
-test('who lacks only a grant may ask for it, and who lacks both is told both', () => {
-  const access = opened(toAlice)
+test('who lacks only a grant may ask for it, and who lacks both is told both', async () => {
+  const access = await opened(toAlice)
   assert.deepEqual(access.decide(context(bob), readOnly).advice, [{ kind: 'request_access' }])
   assert.deepEqual(access.decide(context(bob), write).advice, [
     { kind: 'step_up', acr: 'aal2', maxAge: 900 },
@@ -91,22 +92,22 @@ test('who lacks only a grant may ask for it, and who lacks both is told both', (
   ])
 })
 
-test('where nothing that somebody could do would help, there is no advice', () => {
+test('where nothing that somebody could do would help, there is no advice', async () => {
   const ceiling: PolicyFile = { name: 'c.cedar', text: '', layer: { kind: 'project', id: 'churn' }, as: 'ceiling' }
-  assert.equal(opened(ceiling).decide(context(bob), readOnly).advice, undefined, 'above a ceiling')
+  assert.equal((await opened(ceiling)).decide(context(bob), readOnly).advice, undefined, 'above a ceiling')
   const gone: PrincipalRef = { kind: 'User', id: 'gone' as PrincipalId } // an id of this file
-  assert.equal(opened().decide(context(gone), readOnly).advice, undefined, 'suspended')
+  assert.equal((await opened()).decide(context(gone), readOnly).advice, undefined, 'suspended')
   const nobody: PrincipalRef = { kind: 'User', id: 'nobody' as PrincipalId } // a valid id
-  assert.equal(opened().decide(context(nobody), readOnly).advice, undefined, 'not in the directory')
-  assert.equal(opened().decide(context(scout), write).advice, undefined, 'an agent has no factors')
+  assert.equal((await opened()).decide(context(nobody), readOnly).advice, undefined, 'not in the directory')
+  assert.equal((await opened()).decide(context(scout), write).advice, undefined, 'an agent has no factors')
 })
 
-test('an explanation names policy and value for those who may know, and nothing for others', () => {
+test('an explanation names policy and value for those who may know, and nothing for others', async () => {
   const auditor: PolicyFile = {
     name: 'auditor.cedar',
     text: 'permit (principal == User::"bob", action == Action::"decision:ask", resource);',
   }
-  const access = opened(toAlice, auditor)
+  const access = await opened(toAlice, auditor)
   const asked = context(alice, { at: clock.now(), mfaAt: clock.now() - 3_600_000 })
   const told = access.explain(context(bob), asked, write)
   assert.equal(told.decision.reasons[0]?.policy, 'foundation/fresh-mfa')
@@ -126,9 +127,9 @@ test('an explanation names policy and value for those who may know, and nothing 
   )
 })
 
-test('an explanation says which ceiling refuses', () => {
+test('an explanation says which ceiling refuses', async () => {
   const ceiling: PolicyFile = { name: 'c.cedar', text: '', layer: { kind: 'project', id: 'churn' }, as: 'ceiling' }
   const auditor: PolicyFile = { name: 'all.cedar', text: 'permit (principal == User::"bob", action, resource);' }
-  const { text } = opened(auditor, ceiling).explain(context(bob), context(bob), readOnly)
+  const { text } = (await opened(auditor, ceiling)).explain(context(bob), context(bob), readOnly)
   assert.match(text[0] ?? '', /User::bob: denied\nrefused by ceiling\/c\.cedar: the project churn does not let/)
 })

@@ -50,7 +50,7 @@ export function couldBeAllowed(request: AccessRequest, entities: Entities, set: 
 const NONE: readonly never[] = Object.freeze([])
 
 /** A grant with an end grants nothing from that moment on. */
-function notEnded(policies: readonly string[], { ends }: PolicySet, now: number): readonly string[] {
+function notEnded(policies: readonly string[], { roles: { ends } }: PolicySet, now: number): readonly string[] {
   if (ends.size === 0) return policies
   return policies.filter((policy) => {
     const end = ends.get(policy)

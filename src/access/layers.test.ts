@@ -99,11 +99,11 @@ const SCHEMA = `
 `
 const clock = fakeClock()
 
-function opened(house: House): Access {
+async function opened(house: House): Promise<Access> {
   const files = house.map(fileOf)
   const isFoundation = (file: PolicyFile): boolean => file.layer?.kind === 'foundation'
   const access = openAccess({ schema: SCHEMA, policies: files.filter(isFoundation) })
-  access.setPolicies(files.filter((file) => !isFoundation(file)))
+  await access.setPolicies(files.filter((file) => !isFoundation(file)))
   access.putEntities(
     'test',
     Object.entries(TYPES).map(([id, type]) => ({
@@ -210,11 +210,11 @@ function neverAllowsMore(before: Access, after: Access, list: readonly Asked[]):
   }
 }
 
-test('allowed is what some grant permits, every ceiling permits and nothing forbids, for each link and the mandate', () => {
+test('allowed is what some grant permits, every ceiling permits and nothing forbids, for each link and the mandate', async () => {
   let allowed = 0
-  fc.assert(
-    fc.property(house, questions, (files, list) => {
-      const access = opened(files)
+  await fc.assert(
+    fc.asyncProperty(house, questions, async (files, list) => {
+      const access = await opened(files)
       for (const question of list) {
         const expected = reference(files, question)
         if (expected === 'allow') allowed++
@@ -226,10 +226,10 @@ test('allowed is what some grant permits, every ceiling permits and nothing forb
   assert.ok(allowed > 50, `only ${allowed} of the questions were allowed`)
 })
 
-test('what is allowed could be allowed', () => {
-  fc.assert(
-    fc.property(house, questions, (files, list) => {
-      const access = opened(files)
+test('what is allowed could be allowed', async () => {
+  await fc.assert(
+    fc.asyncProperty(house, questions, async (files, list) => {
+      const access = await opened(files)
       for (const question of list) {
         if (ask(access, question) === 'allow') assert.ok(access.couldAllow(contextOf(question), questionOf(question)))
       }
@@ -238,40 +238,48 @@ test('what is allowed could be allowed', () => {
   )
 })
 
-test('a forbid more, a ceiling more or a grant less never allows more', () => {
-  fc.assert(
-    fc.property(
+test('a forbid more, a ceiling more or a grant less never allows more', async () => {
+  await fc.assert(
+    fc.asyncProperty(
       house,
       fc.oneof(ceiling, guardrail, file(lower, 'grants', ['forbid'])),
       fc.nat(),
       questions,
-      (files, more, which, list) => {
-        const before = opened(files)
-        neverAllowsMore(before, opened([...files, more]), list)
+      async (files, more, which, list) => {
+        const before = await opened(files)
+        neverAllowsMore(before, await opened([...files, more]), list)
         const fewer = files.filter((one, index) => one.as === 'ceiling' || index !== which % files.length)
         const permitsOnly = (statements: readonly Statement[]): boolean =>
           statements.every((s) => s.effect === 'permit')
         const removed = files.filter((one) => !fewer.includes(one))
-        if (removed.every(({ statements }) => permitsOnly(statements))) neverAllowsMore(before, opened(fewer), list)
+        if (removed.every(({ statements }) => permitsOnly(statements)))
+          neverAllowsMore(before, await opened(fewer), list)
       },
     ),
     { numRuns: 100 },
   )
 })
 
-test('a link more or a mandate more never allows more', () => {
-  fc.assert(
-    fc.property(house, questions, fc.constantFrom(...people), mandate, fc.nat(3), (files, list, link, narrow, at) => {
-      const access = opened(files)
-      for (const question of list) {
-        if (ask(access, question) === 'allow') continue
-        const longer = question.chain.toSpliced(at, 0, link)
-        const [first, ...rest] = longer
-        assert.ok(first !== undefined)
-        assert.equal(ask(access, { ...question, chain: [first, ...rest] }), 'deny')
-        if (question.mandate === undefined) assert.equal(ask(access, { ...question, mandate: narrow }), 'deny')
-      }
-    }),
+test('a link more or a mandate more never allows more', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      house,
+      questions,
+      fc.constantFrom(...people),
+      mandate,
+      fc.nat(3),
+      async (files, list, link, narrow, at) => {
+        const access = await opened(files)
+        for (const question of list) {
+          if (ask(access, question) === 'allow') continue
+          const longer = question.chain.toSpliced(at, 0, link)
+          const [first, ...rest] = longer
+          assert.ok(first !== undefined)
+          assert.equal(ask(access, { ...question, chain: [first, ...rest] }), 'deny')
+          if (question.mandate === undefined) assert.equal(ask(access, { ...question, mandate: narrow }), 'deny')
+        }
+      },
+    ),
     { numRuns: 100 },
   )
 })
@@ -279,16 +287,16 @@ test('a link more or a mandate more never allows more', () => {
 const all: Statement = { effect: 'permit', who: undefined, action: undefined, what: undefined, fails: false }
 const question: Asked = { chain: ['scout'], action: 'read', resource: 'north', mandate: undefined }
 
-test('a ceiling without policies lets nothing be granted where it applies', () => {
+test('a ceiling without policies lets nothing be granted where it applies', async () => {
   const tenant: File = { layer: { kind: 'tenant' }, as: 'grants', statements: [all] }
   const empty: File = { layer: { kind: 'project', id: 'p' }, as: 'ceiling', statements: [] }
-  assert.equal(ask(opened([tenant]), question), 'allow')
-  assert.equal(ask(opened([tenant, empty]), question), 'deny')
-  assert.equal(ask(opened([tenant, empty]), { ...question, resource: 'south' }), 'allow')
+  assert.equal(ask(await opened([tenant]), question), 'allow')
+  assert.equal(ask(await opened([tenant, empty]), question), 'deny')
+  assert.equal(ask(await opened([tenant, empty]), { ...question, resource: 'south' }), 'allow')
 })
 
-test('a changed entity is seen by the next decision', () => {
-  const access = opened([
+test('a changed entity is seen by the next decision', async () => {
+  const access = await opened([
     { layer: { kind: 'tenant' }, as: 'grants', statements: [all] },
     { layer: { kind: 'project', id: 'p' }, as: 'ceiling', statements: [] },
   ])
@@ -299,21 +307,24 @@ test('a changed entity is seen by the next decision', () => {
   assert.equal(ask(access, { ...question, resource: 'loose' }), 'allow')
 })
 
-test('a ceiling grants nothing', () => {
+test('a ceiling grants nothing', async () => {
   const ceilingOnly: File = { layer: { kind: 'tenant' }, as: 'ceiling', statements: [all] }
-  assert.equal(ask(opened([ceilingOnly]), question), 'deny')
+  assert.equal(ask(await opened([ceilingOnly]), question), 'deny')
 })
 
-test('a mandate that has ended covers nothing', () => {
-  const access = opened([{ layer: { kind: 'tenant' }, as: 'grants', statements: [all] }])
+test('a mandate that has ended covers nothing', async () => {
+  const access = await opened([{ layer: { kind: 'tenant' }, as: 'grants', statements: [all] }])
   const narrow = { actions: ['read'], resources: [{ type: 'Project', id: 'p' }], expiresAt: clock.now() + 1 }
   assert.equal(ask(access, { ...question, mandate: narrow }), 'allow')
   assert.equal(ask(access, { ...question, mandate: { ...narrow, expiresAt: clock.now() } }), 'deny')
 })
 
-test('the foundation grants nothing and a ceiling forbids nothing: such policies are refused', () => {
+test('the foundation grants nothing and a ceiling forbids nothing: such policies are refused', async () => {
   const granting: File = { layer: { kind: 'foundation' }, as: 'grants', statements: [all] }
   const forbidding: File = { layer: { kind: 'tenant' }, as: 'ceiling', statements: [{ ...all, effect: 'forbid' }] }
-  assert.throws(() => opened([granting]), { code: 'policies_invalid', message: /the foundation grants nothing/ })
-  assert.throws(() => opened([forbidding]), { code: 'policies_invalid', message: /only says what may be granted/ })
+  await assert.rejects(() => opened([granting]), { code: 'policies_invalid', message: /the foundation grants nothing/ })
+  await assert.rejects(() => opened([forbidding]), {
+    code: 'policies_invalid',
+    message: /only says what may be granted/,
+  })
 })

@@ -1,23 +1,31 @@
 import { createHash } from 'node:crypto'
-import { compile, type Engine, type PolicyInfo } from '../cedar/index.ts'
+import { compileSteps, type Engine, type PolicyInfo, type Steps } from '../cedar/index.ts'
 import { errorText } from '../kernel/index.ts'
+import type { Asking } from './approvals/asking.ts'
+import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
+import { compileStatements, type StatementSet } from './limits/statement.ts'
 import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
+import { NO_ROLES, type RoleLinks } from './role-links.ts'
 
 /** Policies and schema that are in force together. */
 export interface PolicySet {
   readonly engine: Engine
   /** The same, except that a forbid that cannot be evaluated does not apply; for asking what could be allowed. */
   readonly lenient: Engine
-  /** Content address: the first 16 hex digits of the SHA-256 of everything that decides. */
+  /** The same as `engine`, without the forbids that an approval lifts; for deciding as if it had been given. */
+  readonly approved: Engine
+  /** The forbids that an approval lifts, by id. */
+  readonly asking: ReadonlyMap<string, Asking>
+  /** Content address: the first 16 hex digits of a SHA-256 of everything that decides. */
   readonly revision: string
   readonly ceilings: Ceilings
+  /** What is counted; `undefined` where nothing is. */
+  readonly limits: StatementSet | undefined
   /** The part of the revision that files make. */
   readonly fileRevision: string
-  /** Ids of the grants that roles are. */
-  readonly links: ReadonlySet<string>
-  /** Grants that end, in milliseconds since the epoch. */
-  readonly ends: ReadonlyMap<string, number>
+  /** The grants that roles are. */
+  readonly roles: RoleLinks
 }
 
 export interface Ceilings {
@@ -29,59 +37,72 @@ export interface Ceilings {
   readonly byTarget: ReadonlyMap<string, readonly Ceiling[]>
 }
 
-/** Parses, validates and compiles. Throws `policies_invalid` with every problem that was found. */
-export function compilePolicySet(schema: string, files: readonly PolicyFile[]): PolicySet {
-  const engine = compiled(schema, files)
+/**
+ * Parses and compiles, in steps; what the schema says is for policy-validation.ts. Throws `policies_invalid` with every
+ * problem that was found.
+ */
+export function* policySetSteps(schema: string, files: readonly PolicyFile[]): Steps<PolicySet> {
+  const engine = yield* compiled(schema, files)
   const byName = new Map(files.map((file) => [file.name, file]))
   if (byName.size < files.length) throw invalid('two files of policies have the same name')
-  const problems = [
-    ...[...engine.policies()].flatMap((policy) => problemOf(policy, fileOf(policy, byName))),
-    ...[...engine.templates()].flatMap((template) => templateProblem(template, fileOf(template, byName))),
-  ]
+  const problems: string[] = []
+  const byPolicy = new Map<string, Ceiling>()
+  const { ceilings, everywhere, byTarget } = ceilingsOf(files)
+  for (const policy of engine.policies()) {
+    const file = fileOf(policy, byName)
+    problems.push(...problemOf(policy, file), ...askingProblems(policy))
+    const ceiling = file === undefined ? undefined : ceilings.get(file)
+    if (ceiling !== undefined) byPolicy.set(policy.id, ceiling)
+    yield
+  }
+  for (const template of engine.templates()) {
+    problems.push(...templateProblem(template, fileOf(template, byName)), ...askingProblems(template))
+  }
   if (problems.length > 0) throw invalid(problems.slice(0, 10).join('; '))
-  const fileRevision = revisionOf(schema, files)
+  const fileRevision = yield* revisionOf(schema, files)
   return {
-    engine,
-    lenient: engine.with({ onError: 'skip' }),
+    ...enginesOf(engine),
     revision: fileRevision,
     fileRevision,
-    links: new Set(),
-    ends: new Map(),
-    ceilings: ceilingsOf(files, engine, byName),
+    roles: NO_ROLES,
+    ceilings: { byPolicy, everywhere, byTarget },
+    limits: compileStatements(schema, files),
   }
 }
 
-function compiled(schema: string, files: readonly PolicyFile[]): Engine {
-  const policies = files.map((file) => {
+/** The set with this engine, which has other roles than the one before. */
+export function withEngine(set: PolicySet, engine: Engine): PolicySet {
+  if (engine === set.engine) return set
+  const approved = engine.with({ remove: [...set.asking.keys()] })
+  return { ...set, engine, approved, lenient: approved.with({ onError: 'skip' }) }
+}
+
+function enginesOf(engine: Engine): Pick<PolicySet, 'engine' | 'lenient' | 'approved' | 'asking'> {
+  const { asking, approved } = withoutAsking(engine)
+  return { engine, asking, approved, lenient: approved.with({ onError: 'skip' }) }
+}
+
+function* compiled(schema: string, files: readonly PolicyFile[]): Steps<Engine> {
+  const policies = files.filter(({ as }) => as !== 'limits').map((file) => {
     const only = boundsOf(layerOf(file))
     return { name: file.name, text: file.text, ...(only === undefined ? {} : { only }) }
   })
   try {
     // A forbid that cannot be evaluated must not open the gate.
-    return compile({ policies, schema, onError: 'deny' })
+    return yield* compileSteps({ policies, schema, onError: 'deny', isValidated: true })
   } catch (error) {
     throw new AccessError('policies_invalid', `the policies cannot be used: ${errorText(error)}`, { cause: error })
   }
 }
 
-function revisionOf(schema: string, files: readonly PolicyFile[]): string {
+function* revisionOf(schema: string, files: readonly PolicyFile[]): Steps<string> {
   const hash = createHash('sha256').update(schema)
   for (const file of files) {
     const place = JSON.stringify([layerOf(file), file.as ?? 'grants'])
     hash.update('\0').update(file.name).update('\0').update(place).update('\0').update(file.text)
+    yield
   }
   return hash.digest('hex').slice(0, 16)
-}
-
-/** The revision of policies with the roles that people have. */
-export function linksRevision(
-  fileRevision: string,
-  ends: ReadonlyMap<string, number>,
-  links: Iterable<string>,
-): string {
-  const named = [...links].sort().map((id) => [id, ends.get(id) ?? null])
-  if (named.length === 0) return fileRevision
-  return createHash('sha256').update(fileRevision).update(JSON.stringify(named)).digest('hex').slice(0, 16)
 }
 
 /** What Cedar allows, and the layer does not. */
@@ -107,15 +128,17 @@ function templateProblem(template: PolicyInfo, file: PolicyFile | undefined): re
   return []
 }
 
-function ceilingsOf(files: readonly PolicyFile[], engine: Engine, byName: ReadonlyMap<string, PolicyFile>): Ceilings {
-  const byFile = new Map<PolicyFile, Ceiling>()
+function ceilingsOf(files: readonly PolicyFile[]): Omit<Ceilings, 'byPolicy'> & {
+  readonly ceilings: ReadonlyMap<PolicyFile, Ceiling>
+} {
+  const ceilings = new Map<PolicyFile, Ceiling>()
   const everywhere: Ceiling[] = []
   const byTarget = new Map<string, Ceiling[]>()
   for (const file of files) {
     if (file.as !== 'ceiling') continue
     const layer = layerOf(file)
     const ceiling = { name: `ceiling/${file.name}`, layer }
-    byFile.set(file, ceiling)
+    ceilings.set(file, ceiling)
     const target = targetOf(layer)
     if (target === undefined) everywhere.push(ceiling)
     else {
@@ -123,13 +146,7 @@ function ceilingsOf(files: readonly PolicyFile[], engine: Engine, byName: Readon
       byTarget.set(key, [...(byTarget.get(key) ?? []), ceiling])
     }
   }
-  const byPolicy = new Map<string, Ceiling>()
-  for (const policy of byFile.size === 0 ? [] : engine.policies()) {
-    const file = fileOf(policy, byName)
-    const ceiling = file === undefined ? undefined : byFile.get(file)
-    if (ceiling !== undefined) byPolicy.set(policy.id, ceiling)
-  }
-  return { byPolicy, everywhere, byTarget }
+  return { ceilings, everywhere, byTarget }
 }
 
 function fileOf(policy: PolicyInfo, byName: ReadonlyMap<string, PolicyFile>): PolicyFile | undefined {

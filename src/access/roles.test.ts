@@ -69,7 +69,7 @@ function house() {
   return { access, clock, ask, give }
 }
 
-test('a role on a project, an environment or one resource is good there, and nowhere else', () => {
+test('a role on a project, an environment or one resource is good there, and nowhere else', async () => {
   const { ask, give } = house()
   assert.equal(ask('User', 'alice', 'calls').decision, 'deny')
   for (const on of [uid('Project', 'churn'), uid('Environment', 'staging'), uid('Dataset', 'calls')]) {
@@ -84,7 +84,7 @@ test('a role on a project, an environment or one resource is good there, and now
   assert.equal(ask('User', 'alice', 'calls').decision, 'deny')
 })
 
-test('a role of a group or of an agent type is a role of all who are in it', () => {
+test('a role of a group or of an agent type is a role of all who are in it', async () => {
   const { ask, give } = house()
   const on = uid('Project', 'churn')
   give({ assignee: uid('Group', 'research'), on }, { assignee: uid('AgentType', 'reader'), on })
@@ -93,14 +93,14 @@ test('a role of a group or of an agent type is a role of all who are in it', () 
   assert.equal(ask('User', 'bob', 'calls').decision, 'deny')
 })
 
-test('a role everywhere in the tenant is held through the directory', () => {
+test('a role everywhere in the tenant is held through the directory', async () => {
   const { ask, give } = house()
   assert.equal(ask('User', 'carla', 'other').decision, 'deny')
   give({ assignee: uid('User', 'carla') })
   assert.equal(ask('User', 'carla', 'other').decision, 'allow')
 })
 
-test('a role ends when it ends, with nobody doing anything', () => {
+test('a role ends when it ends, with nobody doing anything', async () => {
   const { ask, give, clock } = house()
   give({ on: uid('Project', 'churn'), until: clock.now() + 1000 })
   clock.advance(999)
@@ -109,7 +109,7 @@ test('a role ends when it ends, with nobody doing anything', () => {
   assert.equal(ask('User', 'alice', 'calls').decision, 'deny')
 })
 
-test('who has which role is part of the revision', () => {
+test('who has which role is part of the revision', async () => {
   const { access, give } = house()
   const revisions = new Set([access.revision()])
   give({ on: uid('Project', 'churn') })
@@ -121,14 +121,14 @@ test('who has which role is part of the revision', () => {
   assert.ok(revisions.has(access.revision()))
 })
 
-test('roles stay where policies are replaced', () => {
+test('roles stay where policies are replaced', async () => {
   const { access, ask, give } = house()
   give({ on: uid('Project', 'churn') })
-  access.setPolicies([{ name: 'a.cedar', text: 'forbid (principal, action == Action::"data:write", resource);' }])
+  await access.setPolicies([{ name: 'a.cedar', text: 'forbid (principal, action == Action::"data:write", resource);' }])
   assert.equal(ask('User', 'alice', 'calls').decision, 'allow')
 })
 
-test('a tenant that declares a role of the same name has its own instead', () => {
+test('a tenant that declares a role of the same name has its own instead', async () => {
   const { access, ask, clock } = house()
   const grant = {
     role: 'data-scientist',
@@ -137,21 +137,21 @@ test('a tenant that declares a role of the same name has its own instead', () =>
     until: undefined,
   }
   const roles = { grants: [grant], declared: new Set(['data-scientist']) }
-  assert.throws(() => access.checkRoles(undefined, roles), { code: 'policies_invalid', message: /no template/ })
+  await assert.rejects(() => access.checkRoles(undefined, roles), { code: 'policies_invalid', message: /no template/ })
   access.setRoles(roles)
   assert.equal(ask('User', 'alice', 'calls').decision, 'deny', 'what no template can limit grants nothing')
   const own =
     '@id("own") @role("data-scientist") permit (principal in ?principal, action == Action::"data:read", resource in ?resource);'
-  access.setPolicies([{ name: 'own.cedar', text: own }])
-  access.checkRoles(undefined, roles)
+  await access.setPolicies([{ name: 'own.cedar', text: own }])
+  await access.checkRoles(undefined, roles)
   assert.equal(ask('User', 'alice', 'calls').reasons[0]?.policy, 'own of User::alice on Project::churn')
   assert.ok(clock.now() > 0)
 })
 
-test('a role only grants, and every template is a role', () => {
+test('a role only grants, and every template is a role', async () => {
   const { access } = house()
   const refused = (text: string) =>
-    assert.throws(() => access.setPolicies([{ name: 'x.cedar', text }]), { code: 'policies_invalid' })
-  refused('@role("x") forbid (principal in ?principal, action, resource in ?resource);')
-  refused('permit (principal in ?principal, action, resource in ?resource);')
+    assert.rejects(() => access.setPolicies([{ name: 'x.cedar', text }]), { code: 'policies_invalid' })
+  await refused('@role("x") forbid (principal in ?principal, action, resource in ?resource);')
+  await refused('permit (principal in ?principal, action, resource in ?resource);')
 })

@@ -1,8 +1,10 @@
-import type { Engine, PolicyInfo, TemplateLink } from '../cedar/index.ts'
+import type { Engine, PolicyInfo, Steps, TemplateLink } from '../cedar/index.ts'
 import { errorText } from '../kernel/index.ts'
 import { AccessError } from './errors.ts'
-import { linksRevision, type PolicySet } from './policy-set.ts'
+import { type PolicySet, withEngine } from './policy-set.ts'
+import type { PolicyValidation } from './policy-validation.ts'
 import type { EntityRef } from './question.ts'
+import { changeLinks, linksRevision, type RoleLink } from './role-links.ts'
 
 /** A role that somebody has, as the directory keeps it. */
 export interface RoleGrant {
@@ -21,47 +23,79 @@ export interface Roles {
   readonly declared: ReadonlySet<string>
 }
 
-/**
- * The set with the roles that people have. A role is a template with `@role`; who has it is put into its slots, so that
- * an assignment is a grant like any other. One that no template can limit grants nothing.
- */
-export function withRoles(set: PolicySet, { grants, declared }: Roles, tenant: string): PolicySet {
-  const templates = roleTemplates(set.engine, declared)
-  const wanted = new Map<string, { readonly link: TemplateLink; readonly until: number | undefined }>()
-  for (const grant of grants) {
-    const limited = grant.on !== undefined || grant.until !== undefined
-    const own = templates.get(grant.role) ?? []
-    // Who has a role everywhere is in the entity of the role, so one statement speaks of all of them.
-    const principal = limited ? grant.assignee : { type: 'Role', id: grant.role }
-    const resource = grant.on ?? { type: 'Tenant', id: tenant }
-    for (const { id } of own) {
-      const newId = `${id} of ${principal.type}::${principal.id} on ${resource.type}::${resource.id}`
-      const link = { templateId: id, newId, values: { '?principal': principal, '?resource': resource } }
-      const known = wanted.get(newId)
-      wanted.set(newId, { link, until: known === undefined ? grant.until : later(known.until, grant.until) })
-    }
-  }
-  const remove = [...set.links.keys()].filter((id) => !wanted.has(id))
-  const links = [...wanted.values()].map(({ link }) => link).filter(({ newId }) => !set.links.has(newId))
-  const engine = remove.length + links.length === 0 ? set.engine : changed(set.engine, remove, links)
-  const ends = new Map<string, number>()
-  for (const [id, { until }] of wanted) if (until !== undefined) ends.set(id, until)
-  return {
-    ...set,
-    engine,
-    lenient: engine === set.engine ? set.lenient : engine.with({ onError: 'skip' }),
-    links: new Set(wanted.keys()),
-    ends,
-    revision: linksRevision(set.fileRevision, ends, wanted.keys()),
-  }
+/** What somebody has from now on, in place of what they had. */
+export interface RoleChange {
+  readonly assignee: EntityRef
+  readonly grants: readonly RoleGrant[]
 }
 
-/** Throws `policies_invalid` for a role on a resource, or with an end, of which no template says what it means there. */
-export function checkLimits(set: PolicySet, { grants, declared }: Roles): void {
-  const templates = roleTemplates(set.engine, declared)
+/** What roles are made into grants with. */
+export interface RoleMaking {
+  readonly tenant: string
+  readonly declared: ReadonlySet<string>
+  readonly validation: PolicyValidation
+}
+
+/**
+ * The set with these roles. A role is a template with `@role`; who has it is put into its slots, so that an assignment
+ * is a grant like any other. One that no template can limit grants nothing. Throws `policies_invalid`.
+ */
+export function changeRoles(set: PolicySet, changes: readonly RoleChange[], making: RoleMaking): PolicySet {
+  const templates = roleTemplates(set.engine, making.declared)
+  const remove: string[] = []
+  const links: TemplateLink[] = []
+  let { roles } = set
+  for (const { assignee, grants } of changes) {
+    const wanted = linksOf(grants, templates, making)
+    const change = changeLinks(roles, keyOf(assignee), wanted)
+    roles = change.roles
+    remove.push(...change.remove)
+    links.push(...change.links)
+  }
+  const engine = remove.length + links.length === 0 ? set.engine : changed(set.engine, remove, links)
+  return { ...withEngine(set, engine), roles, revision: linksRevision(set.fileRevision, roles) }
+}
+
+/** The same in steps, for many. */
+export function* changeRolesSteps(
+  set: PolicySet,
+  changes: readonly RoleChange[],
+  making: RoleMaking,
+): Steps<PolicySet> {
+  let next = set
+  for (let at = 0; at < changes.length; at += AT_ONCE) {
+    next = changeRoles(next, changes.slice(at, at + AT_ONCE), making)
+    yield
+  }
+  return next
+}
+
+/** Assignees whose roles are linked in one step. */
+const AT_ONCE = 20
+
+/** By assignee: a change says all that somebody has. */
+export function byAssignee(grants: readonly RoleGrant[]): Map<string, RoleChange> {
+  const found = new Map<string, { assignee: EntityRef; grants: RoleGrant[] }>()
+  for (const grant of grants) {
+    const key = keyOf(grant.assignee)
+    const known = found.get(key)
+    if (known === undefined) found.set(key, { assignee: grant.assignee, grants: [grant] })
+    else known.grants.push(grant)
+  }
+  return found
+}
+
+/**
+ * Throws `policies_invalid` for a role on a resource, or with an end, of which no template says what it means there,
+ * and for one that the schema makes impossible.
+ */
+export function* checkRoles(engine: Engine, grants: readonly RoleGrant[], making: RoleMaking): Steps<void> {
+  const templates = roleTemplates(engine, making.declared)
   for (const grant of grants) {
     const isLimited = grant.on !== undefined || grant.until !== undefined
     if (isLimited && !templates.has(grant.role)) throw unlimited(grant)
+    linksOf([grant], templates, making)
+    yield
   }
 }
 
@@ -70,7 +104,31 @@ export function rolesOf(engine: Engine): ReadonlySet<string> {
   return new Set(roleTemplates(engine, new Set()).keys())
 }
 
-function roleTemplates(engine: Engine, declared: ReadonlySet<string>): ReadonlyMap<string, readonly PolicyInfo[]> {
+type Templates = ReadonlyMap<string, readonly PolicyInfo[]>
+
+function linksOf(
+  grants: readonly RoleGrant[],
+  templates: Templates,
+  { tenant, validation }: RoleMaking,
+): readonly RoleLink[] {
+  const wanted = new Map<string, RoleLink>()
+  for (const grant of grants) {
+    const limited = grant.on !== undefined || grant.until !== undefined
+    // Who has a role everywhere is in the entity of the role, so one statement speaks of all of them.
+    const principal = limited ? grant.assignee : { type: 'Role', id: grant.role }
+    const resource = grant.on ?? { type: 'Tenant', id: tenant }
+    for (const template of templates.get(grant.role) ?? []) {
+      const newId = `${template.id} of ${principal.type}::${principal.id} on ${resource.type}::${resource.id}`
+      const link = { templateId: template.id, newId, values: { '?principal': principal, '?resource': resource } }
+      validation.validateLinks(template, [link])
+      const known = wanted.get(newId)
+      wanted.set(newId, { link, until: known === undefined ? grant.until : later(known.until, grant.until) })
+    }
+  }
+  return [...wanted.values()]
+}
+
+function roleTemplates(engine: Engine, declared: ReadonlySet<string>): Templates {
   const byRole = new Map<string, PolicyInfo[]>()
   for (const template of engine.templates()) {
     const { role } = template.annotations
@@ -84,7 +142,8 @@ function roleTemplates(engine: Engine, declared: ReadonlySet<string>): ReadonlyM
 
 function changed(engine: Engine, remove: readonly string[], links: readonly TemplateLink[]): Engine {
   try {
-    return engine.with({ remove, links })
+    // Each link was validated by what it is made of.
+    return engine.with({ remove, links, isValidated: true })
   } catch (error) {
     throw new AccessError('policies_invalid', `roles cannot be assigned like this: ${errorText(error)}`, {
       cause: error,
@@ -97,10 +156,13 @@ function later(a: number | undefined, b: number | undefined): number | undefined
   return a === undefined || b === undefined ? undefined : Math.max(a, b)
 }
 
+export function keyOf({ type, id }: EntityRef): string {
+  return `${type}::${id}`
+}
+
 function unlimited({ role, assignee }: RoleGrant): AccessError {
-  const who = `${assignee.type}::${assignee.id}`
   return new AccessError(
     'policies_invalid',
-    `\`${who}\` has the role \`${role}\` on a resource or with an end, and no template with @role("${role}") says what it may do there`,
+    `\`${keyOf(assignee)}\` has the role \`${role}\` on a resource or with an end, and no template with @role("${role}") says what it may do there`,
   )
 }

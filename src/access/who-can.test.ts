@@ -24,7 +24,7 @@ const asker: Context = {
   },
 }
 
-function opened() {
+async function opened() {
   const schema = read('schema.cedarschema').text
   const access = openAccess(
     { schema, policies: [read('policies/guardrails.cedar')], roles: [read('roles/roles.cedar')] },
@@ -56,14 +56,14 @@ function opened() {
     grants: [give('model-trainer', 'alice'), give('data-scientist', 'bob'), give('data-scientist', 'gone')],
     declared: new Set(),
   })
-  access.setPolicies([
+  await access.setPolicies([
     { name: 'a.cedar', text: 'permit (principal is Agent, action == Action::"tool:call", resource);' },
   ])
   return access
 }
 
 test('who can do something, and by which grant', async () => {
-  const { found, hasMore } = await opened().whoCan(asker, {
+  const { found, hasMore } = await (await opened()).whoCan(asker, {
     action: 'data:read',
     resource: uid('Dataset', 'calls'),
     limit: 10,
@@ -81,10 +81,10 @@ test('who can do something, and by which grant', async () => {
 test('who would only have to sign in again is among them, and who would need a grant is not', async () => {
   const asked = { action: 'training:stop', resource: uid('TrainingJob', 'run1'), limit: 10 }
   assert.deepEqual(
-    (await opened().whoCan(asker, asked)).found.map(({ principal }) => principal.id),
+    (await (await opened()).whoCan(asker, asked)).found.map(({ principal }) => principal.id),
     ['alice'],
   )
-  const { found } = await opened().whoCan(asker, { ...asked, action: 'training:start' })
+  const { found } = await (await opened()).whoCan(asker, { ...asked, action: 'training:start' })
   assert.deepEqual(
     found.map(({ principal, when, advice }) => [principal.id, when, advice]),
     [['alice', 'after', [{ kind: 'step_up', acr: 'aal2', maxAge: 900 }]]],
@@ -92,7 +92,7 @@ test('who would only have to sign in again is among them, and who would need a g
 })
 
 test('what somebody can do', async () => {
-  const access = opened()
+  const access = await opened()
   const what = async (kind: 'User' | 'Agent', id: string, limit = 100) => {
     const { found, hasMore } = await access.whatCan(asker, { principal: { kind, id }, limit })
     return { hasMore, lines: found.map(({ action, resource, when }) => `${action} ${resource.id} ${when}`) }

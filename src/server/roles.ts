@@ -10,18 +10,18 @@ export function rolesIn(directory: Directory): Roles {
 }
 
 /**
- * Throws `policies_invalid` where roles, as they would be after these manifests, do not fit the policies (those in
+ * Rejects with `policies_invalid` where roles, as they would be after these manifests, do not fit the policies (those in
  * force, where none are given).
  */
-export function checkRoles(
+export async function checkRoles(
   manifests: readonly Manifest['sections'][],
   policies: readonly PolicyFile[] | undefined,
   { directory, access }: { readonly directory: Directory; readonly access: Access },
-): void {
+): Promise<void> {
   const before = rolesIn(directory)
   const declared = manifests.flatMap(declaredGrants)
   const again = new Set(declared.map(({ assignee }) => keyOf(assignee)))
-  access.checkRoles(policies, {
+  await access.checkRoles(policies, {
     grants: [
       ...before.grants.filter(({ assignee }) => !again.has(keyOf(assignee))),
       ...declared.flatMap(({ grants }) => grants),

@@ -93,7 +93,7 @@ async function opened(
   access.checkEntities(entities)
   access.putEntities('resources', [{ uid: { type: 'Tenant', id: 'demo' } }, ...entities])
   access.putEntities('directory', directory.entities())
-  access.setPolicies(
+  await access.setPolicies(
     (manifest.sections.policies ?? []).map((declared) => policyFileOf(declared, read(`${at}/${declared.file}`).text)),
   )
   access.setRoles({ grants: directory.roleAssignments(), declared: new Set() })

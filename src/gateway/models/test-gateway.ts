@@ -94,7 +94,7 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
   const catalog = await openCatalog({ store, keyRing, environment: {} })
   await catalog.apply(parseSections(manifestFor(behind), 'models.yaml', catalogSections))
   const access = openAccess(foundation())
-  access.setPolicies([{ name: 'test.cedar', text: POLICIES }])
+  await access.setPolicies([{ name: 'test.cedar', text: POLICIES }])
   const putEntities = (): void => {
     access.putEntities('directory', directory.entities())
     access.putEntities('catalog', catalog.entities())

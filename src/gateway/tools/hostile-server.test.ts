@@ -226,11 +226,11 @@ describe('what a server asks of its client', () => {
     assert.equal((await ask(back)).messages[0]?.error?.code, -32001)
     assert.deepEqual(upstream.received.at(-1)?.message.params?.inputResponses, {})
 
-    gateway.setPolicies(EVERYTHING)
+    await gateway.setPolicies(EVERYTHING)
     assert.deepEqual((await ask(CALL)).messages[0]?.result?.inputRequests, inputRequests)
     assert.equal((await ask(back)).status, 200)
     assert.deepEqual(upstream.received.at(-1)?.message, back)
-    gateway.setPolicies(NOTHING_ASKED)
+    await gateway.setPolicies(NOTHING_ASKED)
     assert.equal((await ask(back)).messages[0]?.error?.code, -32001)
   })
 

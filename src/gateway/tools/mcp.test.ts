@@ -172,7 +172,7 @@ for (const { revision, connect } of GENERATIONS) {
         (error: unknown) => assert.ok(error instanceof Error && 'code' in error && error.code === -32001),
       )
       assert.equal(asked, 0)
-      gateway.setPolicies(EVERYTHING)
+      await gateway.setPolicies(EVERYTHING)
       const answer = await client.callTool({ name: 'ask_back', arguments: {} })
       assert.match(JSON.stringify(answer), /hunter2/)
       assert.equal(asked, 1)

@@ -34,7 +34,7 @@ export interface TestGateway {
   token(name: string, scope?: string): Promise<string>
   txnOf(token: string): Txn
   records(kind?: string): Promise<readonly StoredRecord[]>
-  setPolicies(text: string): void
+  setPolicies(text: string): Promise<void>
   /** Declares upstreams as a manifest would. */
   declare(yaml: string): Promise<void>
   setStatus(name: string, status: 'active' | 'suspended'): Promise<void>
@@ -92,8 +92,8 @@ export async function startTestGateway(
   await declare(upstreams)
   const { schema, policies: own } = foundation()
   const access = openAccess({ schema, policies: guardrails ? own : [] })
-  const setPolicies = (text: string): void => access.setPolicies([{ name: 'test.cedar', text }])
-  setPolicies(policies)
+  const setPolicies = (text: string): Promise<void> => access.setPolicies([{ name: 'test.cedar', text }])
+  await setPolicies(policies)
   const putEntities = (): void => {
     access.putEntities('directory', directory.entities())
     access.putEntities('catalog', catalog.entities())

@@ -1,0 +1,160 @@
+import { setImmediate } from 'node:timers/promises'
+import { finish } from '../cedar/index.ts'
+import type { PolicyFile } from './layers.ts'
+import { type PolicySet, policySetSteps } from './policy-set.ts'
+import { policyValidation } from './policy-validation.ts'
+import {
+  byAssignee,
+  changeRoles,
+  changeRolesSteps,
+  checkRoles,
+  keyOf,
+  type RoleChange,
+  type RoleMaking,
+  type Roles,
+} from './roles.ts'
+import { unhurried } from './unhurried.ts'
+
+/**
+ * The policies of a tenant that are in force, with the roles that people have. Others are prepared beside them, while
+ * decisions go on, and take their place at once. What fails changes nothing.
+ */
+export interface PoliciesInForce {
+  current(): PolicySet
+  /** Throws `policies_invalid` where `put` would, or where these roles do not fit. */
+  check(files: readonly PolicyFile[] | undefined, roles: Roles | undefined): Promise<void>
+  /** One after the other, in the order of the calls. Throws `policies_invalid`. */
+  put(files: readonly PolicyFile[]): Promise<void>
+  /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
+  setRoles(roles: Roles): void
+  /**
+   * Reads anew what these have. A change of a few is in force when the call returns, one of many when it resolves.
+   * Throws `policies_invalid`; what could not be given is then not given, and what was taken away is gone.
+   */
+  changeRoles(assignees: readonly RoleChange['assignee'][], grantsOf: GrantsOf): Promise<void>
+}
+
+/** What somebody has now. */
+export type GrantsOf = (assignee: RoleChange['assignee']) => RoleChange['grants']
+
+/**
+ * `own` ships with the product and always stays; `enforce` is called with each set that takes the place of the one
+ * before. Throws `policies_invalid`.
+ */
+export function policiesInForce(
+  { schema, own, tenant }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly tenant: string },
+  enforce: (set: PolicySet) => void,
+): PoliciesInForce {
+  const validation = policyValidation(schema)
+  let set = finish(policySetSteps(schema, own))
+  validation.validateNow(set.engine)
+  const put = (next: PolicySet): void => {
+    set = next
+    enforce(next)
+  }
+
+  let declared: ReadonlySet<string> = new Set()
+  const held = new Map<string, RoleChange>()
+  const making = (): RoleMaking => ({ tenant, declared, validation })
+  /** Whose roles have changed, for sets that are being prepared. */
+  const watchers = new Set<(change: RoleChange) => void>()
+  const noteRoles = (change: RoleChange): void => {
+    const key = keyOf(change.assignee)
+    if (change.grants.length === 0) held.delete(key)
+    else held.set(key, change)
+    for (const watcher of watchers) watcher(change)
+  }
+
+  // Files are checked before they are put in force, and are not compiled again for it.
+  let last: { readonly files: readonly PolicyFile[]; readonly set: Promise<PolicySet> } | undefined
+  const prepare = (list: readonly PolicyFile[]): Promise<PolicySet> => {
+    if (last?.files === list) return last.set
+    const prepared = unhurried(policySetSteps(schema, [...own, ...list])).then(async (fresh) => {
+      await validation.validate(fresh.engine)
+      return fresh
+    })
+    last = { files: list, set: prepared }
+    return prepared
+  }
+
+  const linkRoles = async (prepared: PolicySet): Promise<PolicySet> => {
+    for (;;) {
+      const before = declared
+      const missed: RoleChange[] = []
+      const watcher = (change: RoleChange): void => void missed.push(change)
+      watchers.add(watcher)
+      try {
+        const linked = await unhurried(changeRolesSteps(prepared, [...held.values()], making()))
+        // From here on nothing else runs until it is in force.
+        if (declared === before) return changeRoles(linked, missed, making())
+      } finally {
+        watchers.delete(watcher)
+      }
+    }
+  }
+
+  let queue: Promise<unknown> = Promise.resolve()
+  return {
+    current: () => set,
+    async check(list, roles) {
+      const { engine } = list === undefined ? set : await prepare(list)
+      const grants = roles?.grants ?? [...held.values()].flatMap((change) => change.grants)
+      await unhurried(checkRoles(engine, grants, { ...making(), declared: roles?.declared ?? declared }))
+    },
+    put(list) {
+      const mine = queue.then(async () => {
+        put(await linkRoles(await prepare(list)))
+        last = undefined
+        validation.keepOnly(set.engine)
+      })
+      queue = mine.catch(() => undefined)
+      return mine
+    },
+    setRoles(roles) {
+      const next = byAssignee(roles.grants)
+      const gone = [...held.keys()].filter((key) => !next.has(key)).map((key) => held.get(key))
+      const changes = [...gone.filter((change) => change !== undefined).map(without), ...next.values()]
+      put(changeRoles(set, changes, { ...making(), declared: roles.declared }))
+      declared = roles.declared
+      for (const change of changes) noteRoles(change)
+    },
+    async changeRoles(assignees, grantsOf) {
+      for (let at = 0; at < assignees.length; at += AT_ONCE) {
+        if (at > 0) await setImmediate()
+        const changes = assignees.slice(at, at + AT_ONCE).map((assignee) => ({ assignee, grants: grantsOf(assignee) }))
+        for (const change of changes) noteRoles(change)
+        try {
+          put(changeRoles(set, changes, making()))
+        } catch (error) {
+          put(changeRoles(set, changes.map(without), making()))
+          throw error
+        }
+      }
+    },
+  }
+}
+
+/** Assignees whose roles are changed before others get their turn. */
+const AT_ONCE = 20
+
+function without({ assignee }: RoleChange): RoleChange {
+  return { assignee, grants: [] }
+}
+
+/** The set that these files and roles make, at once: for trying policies, not for deciding. Throws `policies_invalid`. */
+export function policySetNow({
+  schema,
+  files,
+  roles,
+  tenant,
+}: {
+  readonly schema: string
+  readonly files: readonly PolicyFile[]
+  readonly roles: Roles
+  readonly tenant: string
+}): PolicySet {
+  const validation = policyValidation(schema)
+  const set = finish(policySetSteps(schema, files))
+  validation.validateNow(set.engine)
+  return changeRoles(set, [...byAssignee(roles.grants).values()], { tenant, declared: roles.declared, validation })
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { PersistentMap, type TemplateLink } from '../cedar/index.ts'
+
+/** The grants that roles are in one set of policies: links of templates, with who they are made for. Immutable. */
+export interface RoleLinks {
+  /** By whom the roles were given to (`User::alice`). */
+  readonly byAssignee: PersistentMap<string, readonly RoleLink[]>
+  /** How many of those who have a role stand behind a link. */
+  readonly uses: PersistentMap<string, number>
+  /** Grants that end, in milliseconds since the epoch. */
+  readonly ends: PersistentMap<string, number>
+  /** The sum of the digests of all links, for the revision: the same whatever the order in which they were made. */
+  readonly sum: bigint
+}
+
+/** A link that somebody's role makes, and when it ends. */
+export interface RoleLink {
+  readonly link: TemplateLink
+  readonly until: number | undefined
+}
+
+export const NO_ROLES: RoleLinks = {
+  byAssignee: PersistentMap.of(new Map()),
+  uses: PersistentMap.of(new Map()),
+  ends: PersistentMap.of(new Map()),
+  sum: 0n,
+}
+
+/** What has to change in the engine. */
+export interface LinkChange {
+  readonly roles: RoleLinks
+  readonly remove: readonly string[]
+  readonly links: readonly TemplateLink[]
+}
+
+/** The links that an assignee has from now on, in place of those before. */
+export function changeLinks(before: RoleLinks, assignee: string, next: readonly RoleLink[]): LinkChange {
+  let { uses, ends, sum } = before
+  const remove: string[] = []
+  const links: TemplateLink[] = []
+  for (const { link } of before.byAssignee.get(assignee) ?? []) {
+    const id = link.newId
+    const others = (uses.get(id) ?? 0) - 1
+    uses = uses.with(id, others === 0 ? undefined : others)
+    if (others > 0) continue
+    sum -= digestOf(id, ends.get(id))
+    ends = ends.with(id, undefined)
+    remove.push(id)
+  }
+  for (const { link, until } of next) {
+    const id = link.newId
+    const others = uses.get(id) ?? 0
+    uses = uses.with(id, others + 1)
+    if (others > 0) continue
+    sum += digestOf(id, until)
+    ends = ends.with(id, until)
+    links.push(link)
+  }
+  const kept = new Set(links.map(({ newId }) => newId))
+  const known = new Set(remove)
+  return {
+    roles: { byAssignee: before.byAssignee.with(assignee, next.length === 0 ? undefined : next), uses, ends, sum },
+    remove: remove.filter((id) => !kept.has(id)),
+    links: links.filter(({ newId }) => !known.has(newId)),
+  }
+}
+
+/** The revision of policies with the roles that people have. */
+export function linksRevision(fileRevision: string, { sum }: RoleLinks): string {
+  if (sum === 0n) return fileRevision
+  return createHash('sha256')
+    .update(fileRevision)
+    .update(BigInt.asUintN(256, sum).toString(16))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+function digestOf(id: string, until: number | undefined): bigint {
+  const text = JSON.stringify([id, until ?? null])
+  return BigInt(`0x${createHash('sha256').update(text).digest('hex')}`)
+}
