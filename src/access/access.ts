@@ -1,7 +1,10 @@
 import { describeSchema, type EntityJson } from '../cedar/index.ts'
 import type { Context, PrincipalKind } from '../kernel/index.ts'
+import type { Approvals } from './approvals/approvals.ts'
+import { askForApprovals } from './approvals/ask.ts'
+import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
-import { couldAllowForChain, decideForChain, judgeChain, type Known } from './decide-chain.ts'
+import { approvalWanted, couldAllowForChain, decideForChain, judgeChain, type Known } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
@@ -25,6 +28,19 @@ export interface Access {
    * nothing. Whatever it rejects with means that nothing may be done.
    */
   reserve(ctx: Context, questions: readonly Question[], decisions: readonly Decision[]): Reserved | Promise<Reserved>
+  /**
+   * Asks people for the approvals that enforced denials lack, where they lack nothing else, and names in each denial what
+   * now waits. Where nothing is lacking it answers at once, and without a promise.
+   */
+  ask(
+    ctx: Context,
+    questions: readonly Question[],
+    decisions: readonly Decision[],
+  ): readonly Decision[] | Promise<readonly Decision[]>
+  /** What a person would have to agree to for this request, where it lacks nothing but that. */
+  approvalWanted(ctx: Context, question: Question): WantedApproval | undefined
+  /** Without them, nothing is ever approved. */
+  setApprovals(approvals: Approvals): void
   /**
    * Whether there are arguments with which the call could be allowed; for showing what can be called. A policy that
    * needs to see the arguments counts as if it agreed.
@@ -70,6 +86,8 @@ export interface Access {
   /** Throws `settings_invalid` where `setHours` would. */
   checkHours(hours: Hours): void
   revision(): string
+  /** Of the policies alone, whoever has which role. */
+  policyRevision(): string
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */
   readonly lists: ListBook
   /** Why these entries of deny lists alone would refuse a request. */
@@ -105,11 +123,23 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   const { actions } = describeSchema(foundation.schema)
   loadCountries()
   // In this order; each of them is asked only where those before it have given what they were asked for.
-  const takers: readonly Taker[] = []
+  const takers: Taker[] = []
+  let approvals: Approvals | undefined
 
   return {
     decide: (ctx, question) => decideForChain(ctx, question, known),
     reserve: (ctx, questions, decisions) => reserve(ctx, questions, decisions, takers),
+    ask: (ctx, questions, decisions) => askForApprovals(ctx, questions, decisions, approvals),
+    approvalWanted(ctx, question) {
+      const asked = approvalWanted(ctx, question, judgeChain(ctx, question, known), known)
+      if (asked === undefined) return undefined
+      return wantedApproval(ctx, question, asked, { set: known.set, entities: known.entities.with(question.entities) })
+    },
+    setApprovals(opened) {
+      approvals = opened
+      takers.push(opened)
+      known = { ...known, approvals: opened }
+    },
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
     explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
     whoCan: (asker, asked) => whoCan(asker, asked, known),
@@ -127,6 +157,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
     },
     revision: () => known.set.revision,
+    policyRevision: () => known.set.fileRevision,
     lists: known.lists,
     refusalsBy(ctx, question, entries) {
       const book = listBook()

@@ -1,6 +1,9 @@
 import type { Entities, Uid } from '../cedar/index.ts'
 import type { Context, Json, PrincipalRef } from '../kernel/index.ts'
-import { adviceFor, type Hindrance } from './advice.ts'
+import { type Advice, adviceFor, type Hindrance } from './advice.ts'
+import { approvalDigest } from './approvals/approval-digest.ts'
+import type { ApprovalLook } from './approvals/approval-look.ts'
+import { askingIn } from './approvals/needed-approval.ts'
 import { callFactsFor } from './call-facts.ts'
 import type { EntityIndex } from './entity-index.ts'
 import { factsOf } from './facts.ts'
@@ -20,22 +23,24 @@ export function decideForChain(ctx: Context, question: Question, known: Known): 
   const { set } = known
   const judged = judgeChain(ctx, question, known)
   const { links, outside, listed, facts, hindrance } = judged
-  const errors = links.flatMap(({ principal, verdict }) =>
-    verdict.errors.map(({ policy, message }): PolicyFault => ({ policy, principal, message })),
-  )
-  if (hindrance === undefined) {
-    const reasons = links.flatMap(({ principal, verdict }) =>
-      verdict.grants.map((policy) => reasonOf(set, policy, principal)),
-    )
-    return { decision: 'allow', reasons, errors, revision: set.revision, facts }
+  if (hindrance === undefined) return allowed(judged, set)
+  const wanted = approvalWanted(ctx, question, judged, known)
+  const found = wanted === undefined ? undefined : known.approvals?.find(wanted.digest, ctx.clock.now())
+  if (wanted !== undefined && found?.state === 'approved') {
+    return { ...allowed(wanted.approved, set), approval: found.id }
   }
+  const errors = faultsOf(judged)
   const reasons = links.flatMap(({ principal, verdict }) => refusalsOf(verdict, principal, set))
   if (outside !== undefined) {
     reasons.push({ policy: 'mandate', principal: entityOf(ctx.caller.chain[0]), title: outside })
   }
   reasons.push(...listed)
-  const remedy = remedyFor(set, reasons, errors)
-  const advice = adviceFor(ctx, hindrance, (changed) => judgeChain(changed, question, known).hindrance)
+  const mayAsk = set.asking.size > 0
+  const helps = adviceFor(ctx, hindrance, mayAsk, (changed, isApproved) =>
+    isApproved ? hindranceIfApproved(changed, question, known) : judgeChain(changed, question, known).hindrance,
+  )
+  const advice = withApproval(helps, found)
+  const remedy = remedyFor(set, reasons, errors) ?? approvalRemedy(helps, found)
   return {
     decision: 'deny',
     reasons,
@@ -45,6 +50,77 @@ export function decideForChain(ctx: Context, question: Question, known: Known): 
     ...(remedy === undefined ? {} : { remedy }),
     ...(advice.length === 0 ? {} : { advice }),
   }
+}
+
+function allowed(judged: Judgement, set: PolicySet): Decision {
+  const reasons = judged.links.flatMap(({ principal, verdict }) =>
+    verdict.grants.map((policy) => reasonOf(set, policy, principal)),
+  )
+  return { decision: 'allow', reasons, errors: faultsOf(judged), revision: set.revision, facts: judged.facts }
+}
+
+function faultsOf({ links }: Judgement): readonly PolicyFault[] {
+  return links.flatMap(({ principal, verdict }) =>
+    verdict.errors.map(({ policy, message }): PolicyFault => ({ policy, principal, message })),
+  )
+}
+
+/** What a person would have to agree to, where a request lacks nothing else. */
+export interface ApprovalWanted {
+  readonly digest: string
+  readonly revision: string
+  /** The policies that ask for it. */
+  readonly policies: readonly string[]
+  /** How it is judged without them. */
+  readonly approved: Judgement
+}
+
+/**
+ * Found by judging again with the approval supposed to be there. INVARIANT: only the forbids that ask for an approval
+ * are left out, and all of those that apply are named in what the approval is bound to.
+ */
+export function approvalWanted(
+  ctx: Context,
+  question: Question,
+  judged: Judgement,
+  known: Known,
+): ApprovalWanted | undefined {
+  if (question.call === 'unknown') return undefined
+  const policies = askingIn(judged.links, known.set.asking)
+  if (policies.length === 0) return undefined
+  const approved = judgeChain(ctx, question, asIfApproved(known))
+  if (approved.hindrance !== undefined) return undefined
+  // Roles that people get or lose are decided anew when it is used; what was agreed to stands in the policies.
+  const revision = known.set.fileRevision
+  return { digest: approvalDigest(ctx, question, { policies, revision }), revision, policies, approved }
+}
+
+function hindranceIfApproved(ctx: Context, question: Question, known: Known): Hindrance {
+  const judged = judgeChain(ctx, question, known)
+  if (judged.hindrance === undefined || askingIn(judged.links, known.set.asking).length === 0) return judged.hindrance
+  return judgeChain(ctx, question, asIfApproved(known)).hindrance
+}
+
+function asIfApproved(known: Known): Known {
+  return { ...known, set: { ...known.set, engine: known.set.approved } }
+}
+
+type Found = ReturnType<ApprovalLook['find']>
+
+/** What has been asked before is named; what a person has refused is no longer advised. */
+function withApproval(advice: readonly Advice[], found: Found): readonly Advice[] {
+  if (found === undefined) return advice
+  return advice.flatMap((one): readonly Advice[] => {
+    if (one.kind !== 'approval') return [one]
+    return found.state === 'pending' ? [{ ...one, id: found.id }] : []
+  })
+}
+
+function approvalRemedy(advice: readonly Advice[], found: Found): string | undefined {
+  if (!advice.some(({ kind }) => kind === 'approval')) return undefined
+  if (found?.state === 'denied') return `somebody who was asked has refused exactly this (\`${found.id}\`)`
+  const which = found === undefined ? '' : ` (\`${found.id}\`)`
+  return `somebody else has to approve exactly this${which}; then ask again`
 }
 
 /** What the layers and the mandate say to a request, link by link. */
@@ -97,6 +173,7 @@ export interface Known {
   readonly entities: EntityIndex
   readonly lists: ListBook
   readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
+  readonly approvals?: ApprovalLook | undefined
 }
 
 /** A question as the policy engine takes it. */

@@ -1,4 +1,5 @@
 import type { Context } from '../kernel/index.ts'
+import { askingIn } from './approvals/needed-approval.ts'
 import { decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
 import { layerText } from './layers.ts'
 import type { Decision, Question } from './question.ts'
@@ -20,7 +21,14 @@ export function explainTo(viewer: Context, ctx: Context, question: Question, kno
     const { decision: outcome, revision } = decision
     return { decision: { decision: outcome, reasons: [], errors: [], revision, facts: {} }, text: [] }
   }
-  return { decision, text: [...linkTexts(ctx, question, known), ...policyTexts(decision, known)] }
+  return {
+    decision,
+    text: [
+      ...linkTexts(ctx, question, known),
+      ...approvalTexts(ctx, question, decision, known),
+      ...policyTexts(decision, known),
+    ],
+  }
 }
 
 function mayKnow(viewer: Context, known: Known): boolean {
@@ -47,6 +55,17 @@ function linkTexts(ctx: Context, question: Question, known: Known): readonly str
       ({ policy, title, why }) => `refused by ${policy}: ${title ?? ''}${why === undefined ? '' : ` (${why})`}`,
     ),
   ]
+}
+
+/** What an approval has done, or would do. */
+function approvalTexts(ctx: Context, question: Question, decision: Decision, known: Known): readonly string[] {
+  const asking = askingIn(judgeChain(ctx, question, known).links, known.set.asking)
+  if (asking.length === 0) return []
+  const names = asking.join(', ')
+  if (decision.approval !== undefined)
+    return [`allowed once all the same: the approval ${decision.approval} lifts ${names}`]
+  const isAdvised = decision.advice?.some(({ kind }) => kind === 'approval') === true
+  return isAdvised ? [`an approval of exactly this by somebody else lifts ${names}`] : []
 }
 
 /** The policies behind a decision as they were written, each after its place. */

@@ -1,0 +1,35 @@
+import type { Context } from '../../kernel/index.ts'
+import type { Decision, Question } from '../question.ts'
+import type { Approvals } from './approvals.ts'
+
+/**
+ * Asks people for the approvals that enforced denials lack. Only where approvals are all that is lacking, and for every
+ * question of a request: what would be denied all the same is not worth anybody's attention.
+ */
+export function askForApprovals(
+  ctx: Context,
+  questions: readonly Question[],
+  decisions: readonly Decision[],
+  approvals: Pick<Approvals, 'ask'> | undefined,
+): readonly Decision[] | Promise<readonly Decision[]> {
+  if (approvals === undefined || !decisions.some(lacksApproval)) return decisions
+  if (!decisions.every((decision) => decision.decision === 'allow' || lacksApproval(decision))) return decisions
+  return Promise.all(
+    decisions.map(async (decision, index) => {
+      const question = questions[index]
+      if (question === undefined || !lacksApproval(decision)) return decision
+      const asked = await approvals.ask(ctx, question)
+      return asked === undefined ? decision : waitingFor(asked.id, decision)
+    }),
+  )
+}
+
+function lacksApproval({ decision, advice = [] }: Decision): boolean {
+  return decision === 'deny' && advice.length === 1 && advice[0]?.kind === 'approval'
+}
+
+function waitingFor(id: string, decision: Decision): Decision {
+  const { remedy } = decision
+  const waits = remedy === undefined || remedy.includes(id) ? remedy : `${remedy} (\`${id}\`)`
+  return { ...decision, ...(waits === undefined ? {} : { remedy: waits }), advice: [{ kind: 'approval', id }] }
+}
