@@ -104,6 +104,9 @@ function parsePart(
     annotations: read.annotations,
     position: positions.at(part.start),
     text: own,
+    ...(!part.isTemplate || read.actions === undefined
+      ? {}
+      : { actions: read.actions.map(({ type, id }) => ({ type, id })) }),
   }
   return part.isTemplate
     ? { kind: 'template', template: { info, link: (link) => linkPolicy(info, read, link) } }

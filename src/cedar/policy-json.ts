@@ -18,6 +18,7 @@ export function readPolicyJson(json: PolicyJson, marker: IntegerMarker): ReadPol
     effect: json.effect,
     annotations: Object.fromEntries(Object.entries(json.annotations ?? {}).map(([name, text]) => [name, text ?? ''])),
     slots: [json.principal, json.resource].flatMap(slotsIn),
+    actions: json.action.op === 'All' ? undefined : uidsOf(readConstraint(json.action, {})),
     scope: (slots) => ({
       principal: readConstraint(json.principal, slots),
       action: readConstraint(json.action, slots),
@@ -31,8 +32,15 @@ export interface ReadPolicy {
   readonly effect: 'permit' | 'forbid'
   readonly annotations: Readonly<Record<string, string>>
   readonly slots: readonly string[]
+  /** Those that the head names, or undefined where it names none. */
+  readonly actions: readonly Uid[] | undefined
   readonly scope: (slots: SlotValues) => Scope
   readonly conditions: readonly Condition[]
+}
+
+function uidsOf(constraint: Constraint): readonly Uid[] {
+  if (constraint.kind === 'equal') return [constraint.uid]
+  return constraint.kind === 'in' ? constraint.uids : []
 }
 
 function slotsIn(json: PolicyJson['principal']): string[] {

@@ -32,6 +32,8 @@ export interface PolicyInfo {
   readonly position: SourcePosition
   /** The policy as it was written; of a linked policy, the template. */
   readonly text: string
+  /** Of a template: the actions that its head names, and groups of them; absent where it names none. */
+  readonly actions?: readonly Uid[]
   /** As its source says. */
   readonly only?: Only
   /** For a policy that was made from a template. */
