@@ -1,6 +1,8 @@
 import { globSync, readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers/promises'
 import { type Access, openAccess, type PolicyFile, type Question } from '../src/access/index.ts'
 import { type Context, newTxn, type PrincipalId, systemClock, type TenantId } from '../src/kernel/index.ts'
 
@@ -21,10 +23,6 @@ const access = openAccess(
   },
   'demo',
 )
-putEntities(access)
-activate(access, files)
-access.setHours({ timeZone: 'Europe/Vienna', working: { days: [1, 2, 3, 4, 5], from: '08:00', to: '18:00' } })
-
 const origin = { user: ['/to'], system: [], trusted: [], untrusted: ['/body'], model: ['/subject'] }
 const question = (i: number): Question => ({
   action: 'tool:call',
@@ -32,6 +30,11 @@ const question = (i: number): Question => ({
   call: { arguments: { '/to': 'bob@example.com', '/subject': 'hello', '/body': 'a text of some length' }, origin },
 })
 const invoke = (i: number): Question => ({ action: 'model:invoke', resource: uid('Model', `m${i % 100}`) })
+
+putEntities(access)
+await activate(access, files, `activation of ${POLICIES} policies`)
+await activate(access, oneChanged(files), '… with one file of 50 changed')
+access.setHours({ timeZone: 'Europe/Vienna', working: { days: [1, 2, 3, 4, 5], from: '08:00', to: '18:00' } })
 
 process.stdout.write(`${cpus()[0]?.model ?? 'cpu'}, Node ${process.version}, ${POLICIES} policies in four layers\n\n`)
 measure('tool call, chain of two, allowed', question, (i) => context(i, ['User', 'Agent']))
@@ -67,12 +70,55 @@ function measure(what: string, ask: (i: number) => Question, ctx: (i: number) =>
   )
 }
 
-/** Puts the policies in force. Nothing else is decided meanwhile: the whole of it is a pause. */
-function activate(target: Access, list: readonly PolicyFile[]): void {
+/** Puts policies in force while decisions go on, and says how long the longest pause between two of them was. */
+async function activate(target: Access, list: readonly PolicyFile[], what: string): Promise<void> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  const asking = Array.from({ length: 100 }, (_, i) => context(i, ['User', 'Agent']))
+  let isDone = false
+  let decisions = 0
+  let longest = 0
+  let busiest = 0
+  const deciding = async (): Promise<void> => {
+    let last = performance.now()
+    let cpu = threadTime()
+    while (!isDone) {
+      for (const ctx of asking.slice(0, 10)) target.decide(ctx, invoke(decisions++))
+      await setImmediate()
+      const now = performance.now()
+      longest = Math.max(longest, now - last)
+      last = now
+      busiest = Math.max(busiest, threadTime() - cpu)
+      cpu = threadTime()
+    }
+  }
+  const others = deciding()
+  delay.enable()
   const started = performance.now()
-  target.setPolicies(list)
-  const total = Math.round(performance.now() - started)
-  process.stdout.write(`activation of ${POLICIES} policies: ${total} ms, in one piece\n`)
+  await target.setPolicies(list)
+  const total = performance.now() - started
+  isDone = true
+  await others
+  delay.disable()
+  const loop = `event loop delay p99 ${ms(delay.percentile(99))}, longest ${ms(delay.max)}`
+  process.stdout.write(
+    `${what}: ${Math.round(total)} ms; meanwhile ${decisions} decisions, longest pause ${longest.toFixed(1)} ms (${busiest.toFixed(1)} ms of them computing); ${loop}\n`,
+  )
+}
+
+/** Milliseconds that this thread has computed; without the time in which the machine was busy with something else. */
+function threadTime(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
+function ms(nanoseconds: number): string {
+  return `${(nanoseconds / 1e6).toFixed(1)} ms`
+}
+
+function oneChanged(list: readonly PolicyFile[]): readonly PolicyFile[] {
+  return list.map((file) =>
+    file.name === 'tenant7.cedar' ? { ...file, text: `${file.text}\n${statement('changed', 7)}` } : file,
+  )
 }
 
 function context(i: number, kinds: readonly ('User' | 'Agent')[]): Context {

@@ -41,12 +41,17 @@ export interface Schema {
 /** Reads a schema from Cedar's schema language, or from its JSON form (an object). Throws `schema_invalid`. */
 export function parseSchema(source: string | object | Schema): Schema {
   if (isSchema(source)) return source
+  if (source === last?.text) return last
   const text = typeof source === 'string' ? source : schemaText(source)
   const answer = official().schemaToJsonWithResolvedTypes(text)
   if (answer.type === 'failure') throw errorOf('schema_invalid', positionsIn(text).problemsOf(answer.errors))
   // The official declarations are wider and narrower in places; this is what it gives for resolved types.
-  return readSchema(text, answer.json as SchemaJson)
+  last = readSchema(text, answer.json as SchemaJson)
+  return last
 }
+
+// Reading a large one takes some 20 ms, and almost always it is the one that was read before.
+let last: Schema | undefined
 
 function isSchema(source: string | object): source is Schema {
   return typeof source === 'object' && 'entityTypes' in source && source.entityTypes instanceof Map
