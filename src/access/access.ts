@@ -1,22 +1,30 @@
-import { describeSchema, type EntityJson } from '../cedar/index.ts'
+import { describeSchema, type EntityJson, type Filter } from '../cedar/index.ts'
 import type { Context, PrincipalKind } from '../kernel/index.ts'
 import type { Approvals } from './approvals/approvals.ts'
 import { askForApprovals } from './approvals/ask.ts'
 import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
-import { approvalWanted, couldAllowForChain, decideForChain, judgeChain, type Known } from './decide-chain.ts'
+import { approvalWanted, couldAllowForChain, decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
 import { entityIndex } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
+import { type FilterQuestion, filterForChain } from './filter.ts'
 import type { PolicyFile } from './layers.ts'
+import { type Counting, type LimitsInForce, limitsInForce } from './limits/in-force.ts'
+import { createLimits } from './limits/limits.ts'
+import { windowsIn } from './limits/windows.ts'
 import { type ListBook, listBook } from './lists/list-book.ts'
 import type { WantedEntry } from './lists/lists.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
 import type { Decision, EntityRef, Question, Reason } from './question.ts'
+import { createGrantable, type Grantable } from './requests/grantable.ts'
 import { type Reserved, reserve, type Taker } from './reserve.ts'
 import { checkResources } from './resource-manifest.ts'
 import { type Roles, rolesOf } from './roles.ts'
+import { schemaInForce } from './schema-in-force.ts'
+import { type SearchPage, type SearchQuestion, searchPage } from './search.ts'
+import type { Vocabulary } from './vocabulary.ts'
 import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
@@ -41,6 +49,10 @@ export interface Access {
   approvalWanted(ctx: Context, question: Question): WantedApproval | undefined
   /** Without them, nothing is ever approved. */
   setApprovals(approvals: Approvals): void
+  /** Where limits are counted. Without it, everything is denied as long as there are any. */
+  setLimits(counting: Counting): void
+  /** The limits in force and what is used of them; see `LimitsInForce`. */
+  readonly limits: LimitsInForce
   /**
    * Whether there are arguments with which the call could be allowed; for showing what can be called. A policy that
    * needs to see the arguments counts as if it agreed.
@@ -60,8 +72,17 @@ export interface Access {
   ): Promise<Possibilities>
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
-  /** Throws `resources_invalid` for entities that do not fit the schema. */
-  checkEntities(entities: readonly EntityJson[]): void
+  /** Throws `resources_invalid` for entities that do not fit the schema: that of these files, where they are given. */
+  checkEntities(entities: readonly EntityJson[], files?: readonly PolicyFile[]): void
+  /**
+   * What a resource has to be like for the whole chain to be allowed, as SQL or as a function. It holds for the moment:
+   * policies, roles and entities may change. Throws `CedarError` for facts that the schema does not have so.
+   */
+  filter(ctx: Context, asked: FilterQuestion): Filter
+  /** Every subject, resource or action for which a request would be allowed now, page by page. */
+  search(ctx: Context, asked: SearchQuestion): Promise<SearchPage>
+  /** What questions can speak of, and what enforcement points call it. */
+  vocabulary(): Vocabulary
   /** Rejects with `policies_invalid` where `setPolicies` would. Decisions go on meanwhile. */
   checkPolicies(files: readonly PolicyFile[]): Promise<void>
   /**
@@ -92,6 +113,8 @@ export interface Access {
   readonly lists: ListBook
   /** Why these entries of deny lists alone would refuse a request. */
   refusalsBy(ctx: Context, question: Question, entries: readonly WantedEntry[]): readonly Reason[]
+  /** What could be granted, for requests for access. */
+  readonly grantable: Grantable
   /** The actions of the schema, groups among them. */
   readonly actionNames: ReadonlySet<string>
 }
@@ -111,6 +134,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     ...(foundation.roles ?? []),
   ]
   const policies = policiesInForce({ schema: foundation.schema, own, tenant }, (set) => {
+    if (set.schema !== known.set.schema) known.entities.setSchema(set.schema.text)
     known = { ...known, set }
   })
   let known: Known = {
@@ -120,11 +144,14 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     timeOf: undefined,
   }
   const builtIn = rolesOf(known.set.engine)
-  const { actions } = describeSchema(foundation.schema)
+  const description = describeSchema(foundation.schema)
+  const { actions } = description
   loadCountries()
   // In this order; each of them is asked only where those before it have given what they were asked for.
   const takers: Taker[] = []
   let approvals: Approvals | undefined
+  let windows = windowsIn('UTC')
+  let counting: Counting | undefined
 
   return {
     decide: (ctx, question) => decideForChain(ctx, question, known),
@@ -140,12 +167,37 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       takers.push(opened)
       known = { ...known, approvals: opened }
     },
+    setLimits(opened) {
+      counting = opened
+      const limits = createLimits({
+        ...opened,
+        statements: () => known.set.limits,
+        windowOf: () => windows,
+        asked(ctx, question) {
+          const asked = prepare(ctx, question, known)
+          const { limits: set } = known.set
+          // Read once, for every principal of the chain.
+          return set === undefined ? asked : { ...asked, context: set.engine.context(asked.action, asked.context) }
+        },
+      })
+      takers.unshift(limits)
+      known = { ...known, limits }
+    },
+    limits: limitsInForce(
+      () => known.set.limits,
+      () => counting,
+      () => windows,
+    ),
     couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
     explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
     whoCan: (asker, asked) => whoCan(asker, asked, known),
-    whatCan: (asker, asked) => whatCan(asker, asked, known, actions),
+    whatCan: (asker, asked) => whatCan(asker, asked, known, known.set.schema.vocabulary.actions),
     putEntities: (source, list) => known.entities.put(source, list),
-    checkEntities: (list) => checkResources(list, foundation.schema),
+    checkEntities: (list, files) =>
+      checkResources(list, files === undefined ? known.set.schema.text : schemaInForce(foundation.schema, files).text),
+    filter: (ctx, asked) => filterForChain(ctx, asked, known),
+    search: (ctx, asked) => searchPage(ctx, asked, known, known.set.schema.vocabulary),
+    vocabulary: () => known.set.schema.vocabulary,
     checkHours: (hours) => void timeIn(hours),
     checkPolicies: (files) => policies.check(files, undefined),
     setPolicies: (files) => policies.put(files),
@@ -155,9 +207,16 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     builtInRoles: () => builtIn,
     setHours(hours) {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
+      windows = windowsIn(hours?.timeZone ?? 'UTC')
     },
     revision: () => known.set.revision,
     policyRevision: () => known.set.fileRevision,
+    grantable: createGrantable({
+      schema: description,
+      known: () => known,
+      declared: policies.declared,
+      supposing: policies.supposing,
+    }),
     lists: known.lists,
     refusalsBy(ctx, question, entries) {
       const book = listBook()

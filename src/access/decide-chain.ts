@@ -9,10 +9,12 @@ import type { EntityIndex } from './entity-index.ts'
 import { factsOf } from './facts.ts'
 import { couldBeAllowed, judge, type Verdict } from './judge.ts'
 import { layerText } from './layers.ts'
+import type { Limits } from './limits/limits.ts'
 import type { ListBook } from './lists/list-book.ts'
 import { outsideOfMandate } from './mandate.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
+import { statedEntities } from './stated-entity.ts'
 
 /**
  * The decision: the layers speak to every principal of the chain, and the mandate to all of them. INVARIANT: each step
@@ -20,6 +22,19 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
  * way: it looks at a request that they allow, and adds reasons to refuse it.
  */
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
+  const decision = decideLayers(ctx, question, known)
+  return known.set.limits === undefined
+    ? decision
+    : (known.limits?.look(ctx, question, decision) ?? uncounted(decision))
+}
+
+/** Where nobody counts, what is limited is denied. */
+function uncounted(decision: Decision): Decision {
+  if (decision.decision === 'deny') return decision
+  return { ...decision, decision: 'deny', reasons: [], remedy: 'the limits that may apply are not counted here' }
+}
+
+function decideLayers(ctx: Context, question: Question, known: Known): Decision {
   const { set } = known
   const judged = judgeChain(ctx, question, known)
   const { links, outside, listed, facts, hindrance } = judged
@@ -174,6 +189,7 @@ export interface Known {
   readonly lists: ListBook
   readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
   readonly approvals?: ApprovalLook | undefined
+  readonly limits?: Pick<Limits, 'look'> | undefined
 }
 
 /** A question as the policy engine takes it. */
@@ -184,16 +200,18 @@ export interface Prepared {
   readonly action: Uid
 }
 
-export function prepare(ctx: Context, question: Question, { entities: index, timeOf }: Known): Prepared {
-  const action = { type: 'Action', id: question.action }
+export function prepare(ctx: Context, question: Question, known: Known): Prepared {
+  const { entities: index, timeOf, set } = known
+  const action = set.schema.vocabulary.uidOf(question.action)
+  const stated = statedEntities(ctx, question, set.schema.vocabulary, index)
   const facts = factsOf(ctx, question, timeOf)
   if (question.call === undefined || question.call === 'unknown') {
-    return { context: facts, entities: index.with(question.entities), resource: question.resource, action }
+    return { context: facts, entities: index.with(stated), resource: question.resource, action }
   }
   const call = callFactsFor(question.call)
   return {
     context: { ...facts, ...call.facts },
-    entities: index.with([...(question.entities ?? []), call.entity]),
+    entities: index.with([...(stated ?? []), call.entity]),
     resource: question.resource,
     action,
   }

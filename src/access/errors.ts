@@ -7,6 +7,7 @@ export type AccessErrorCode =
   | 'limit_unknown'
   | 'reservation_unknown'
   | 'resources_invalid'
+  | 'cursor_invalid'
   | 'list_invalid'
   | 'list_entry_unknown'
   | 'lists_full'

@@ -19,8 +19,10 @@ export interface PolicyFile {
   /**
    * `grants` (and forbids) unless it says otherwise. A ceiling permits what may be granted at most, and each file is a
    * ceiling of its own: nothing is allowed that one of them does not permit. One without policies permits nothing.
+   * What `limits` match is counted; they neither grant nor forbid. A `schema` declares the tenant's own types and
+   * actions for all the others.
    */
-  readonly as?: 'grants' | 'ceiling'
+  readonly as?: 'grants' | 'ceiling' | 'limits' | 'schema'
 }
 
 /** A ceiling that is in force. */

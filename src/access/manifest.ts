@@ -10,7 +10,7 @@ const placed = z
     project: name.optional(),
     agent: name.optional(),
     agentType: name.optional(),
-    as: z.enum(['grants', 'ceiling']).default('grants'),
+    as: z.enum(['grants', 'ceiling', 'limits']).default('grants'),
   })
   .refine(
     ({ project, agent, agentType }) => [project, agent, agentType].filter((one) => one !== undefined).length < 2,
@@ -23,6 +23,13 @@ const placed = z
  */
 export const policySections = {
   policies: z.array(z.union([path.transform((file) => ({ file })).pipe(placed), placed])).max(1000),
+}
+
+/** A file of the tenant's own types and actions, in Cedar's schema language. */
+export const schemaSections = { schema: path }
+
+export function schemaFileOf(file: string, text: string): PolicyFile {
+  return { name: file, text, as: 'schema' }
 }
 
 export type DeclaredPolicy = z.output<typeof policySections.policies>[number]
@@ -57,6 +64,6 @@ export const storedPolicyFiles = z.array(
     name: z.string(),
     text: z.string(),
     layer: layer.exactOptional(),
-    as: z.enum(['grants', 'ceiling']).exactOptional(),
+    as: z.enum(['grants', 'ceiling', 'limits', 'schema']).exactOptional(),
   }),
 )

@@ -4,12 +4,14 @@ import { errorText } from '../kernel/index.ts'
 import type { Asking } from './approvals/asking.ts'
 import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
-import { compileStatements, type StatementSet } from './limits/statement.ts'
 import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
+import { compileStatements, type StatementSet, strayLimitProblems } from './limits/statement.ts'
 import { NO_ROLES, type RoleLinks } from './role-links.ts'
+import { type SchemaInForce, schemaInForce } from './schema-in-force.ts'
 
 /** Policies and schema that are in force together. */
 export interface PolicySet {
+  readonly schema: SchemaInForce
   readonly engine: Engine
   /** The same, except that a forbid that cannot be evaluated does not apply; for asking what could be allowed. */
   readonly lenient: Engine
@@ -41,7 +43,10 @@ export interface Ceilings {
  * Parses and compiles, in steps; what the schema says is for policy-validation.ts. Throws `policies_invalid` with every
  * problem that was found.
  */
-export function* policySetSteps(schema: string, files: readonly PolicyFile[]): Steps<PolicySet> {
+export function* policySetSteps(base: string, given: readonly PolicyFile[]): Steps<PolicySet> {
+  const inForce = schemaInForce(base, given)
+  const schema = inForce.text
+  const files = given.filter(({ as }) => as !== 'schema')
   const engine = yield* compiled(schema, files)
   const byName = new Map(files.map((file) => [file.name, file]))
   if (byName.size < files.length) throw invalid('two files of policies have the same name')
@@ -50,7 +55,7 @@ export function* policySetSteps(schema: string, files: readonly PolicyFile[]): S
   const { ceilings, everywhere, byTarget } = ceilingsOf(files)
   for (const policy of engine.policies()) {
     const file = fileOf(policy, byName)
-    problems.push(...problemOf(policy, file), ...askingProblems(policy))
+    problems.push(...problemOf(policy, file), ...askingProblems(policy), ...strayLimitProblems(policy))
     const ceiling = file === undefined ? undefined : ceilings.get(file)
     if (ceiling !== undefined) byPolicy.set(policy.id, ceiling)
     yield
@@ -61,6 +66,7 @@ export function* policySetSteps(schema: string, files: readonly PolicyFile[]): S
   if (problems.length > 0) throw invalid(problems.slice(0, 10).join('; '))
   const fileRevision = yield* revisionOf(schema, files)
   return {
+    schema: inForce,
     ...enginesOf(engine),
     revision: fileRevision,
     fileRevision,
@@ -83,10 +89,12 @@ function enginesOf(engine: Engine): Pick<PolicySet, 'engine' | 'lenient' | 'appr
 }
 
 function* compiled(schema: string, files: readonly PolicyFile[]): Steps<Engine> {
-  const policies = files.filter(({ as }) => as !== 'limits').map((file) => {
-    const only = boundsOf(layerOf(file))
-    return { name: file.name, text: file.text, ...(only === undefined ? {} : { only }) }
-  })
+  const policies = files
+    .filter(({ as }) => as !== 'limits')
+    .map((file) => {
+      const only = boundsOf(layerOf(file))
+      return { name: file.name, text: file.text, ...(only === undefined ? {} : { only }) }
+    })
   try {
     // A forbid that cannot be evaluated must not open the gate.
     return yield* compileSteps({ policies, schema, onError: 'deny', isValidated: true })

@@ -1,6 +1,7 @@
 import type { EntityJson } from '../cedar/index.ts'
 import type { Json } from '../kernel/index.ts'
 import type { Advice } from './advice.ts'
+import type { Amounts, Price } from './amounts.ts'
 
 /** A Cedar entity: `type` without quotes, `id` as it is. */
 export interface EntityRef {
@@ -19,6 +20,12 @@ export interface Question {
   readonly argumentsDigest?: string
   /** Further facts that the action's context declares. */
   readonly facts?: { readonly [name: string]: Json }
+  /** What the action will use, as far as it can be said beforehand; for limits. */
+  readonly amounts?: Amounts
+  /** What tokens cost here, for budgets of money. */
+  readonly price?: Price
+  /** What the asker states of the resource: counts for a tenant's own types, which are its application's to know. */
+  readonly attributes?: { readonly [name: string]: Json }
   /** Entities that exist for this question only (a tool that no catalogue knows). */
   readonly entities?: readonly EntityJson[]
 }
@@ -58,6 +65,8 @@ export interface Decision {
   readonly advice?: readonly Advice[]
   /** The approval that an allow rests on. INVARIANT: it holds once; `reserve` uses it up before the action begins. */
   readonly approval?: string
+  /** On a denial of what the policies permit: only this limit stands in the way, or a missing approval. */
+  readonly withheld?: 'limit'
   /** The facts that were decided on. */
   readonly facts: { readonly [name: string]: Json }
 }

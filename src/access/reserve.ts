@@ -1,11 +1,6 @@
 import type { Context } from '../kernel/index.ts'
+import type { Amounts } from './amounts.ts'
 import type { Decision, Question } from './question.ts'
-
-/**
- * What an action uses, by unit: `input_tokens`, `output_tokens`, `bytes`, `rows`, `seconds`, or a currency (`EUR`, in
- * whole units of it).
- */
-export type Amounts = Readonly<Record<string, number>>
 
 /** Something that allowed actions use up: what a limit leaves, or an approval. */
 export interface Taker {

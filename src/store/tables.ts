@@ -83,6 +83,18 @@ export interface TenantTables {
   /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
   resources: { type: string; id: string; parents: string; attributes: string }
   settings: { name: string; value: string }
+  /** What was used of budgets. used: in counts of the unit, open reservations included; told: percent, 0 for nothing. */
+  limit_usage: {
+    statement: string
+    /** unit and window: `tokens/day` */
+    what: string
+    /** who shares the count */
+    key: string
+    window_start: number
+    window_end: number
+    used: number
+    told: number
+  }
   list_entries: {
     id: string
     list: 'deny' | 'allow'
@@ -101,7 +113,7 @@ export interface TenantTables {
     id: string
     /** what the approval is bound to; see access/approvals */
     digest: string
-    state: 'pending' | 'approved' | 'denied' | 'used' | 'revoked'
+    state: 'pending' | 'approved' | 'denied' | 'used' | 'revoked' | 'expired'
     /** id of the principal that would act */
     requester: string
     /** JSON, shape owned by access/approvals: who asks for what, without the arguments */

@@ -94,6 +94,16 @@ export const tenantMigrations: readonly Migration[] = [
     PRIMARY KEY (type, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE limit_usage (
+    statement TEXT NOT NULL,
+    what TEXT NOT NULL,
+    key TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    used INTEGER NOT NULL CHECK (used >= 0),
+    told INTEGER NOT NULL,
+    PRIMARY KEY (statement, what, key)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE list_entries (
     id TEXT PRIMARY KEY,
     list TEXT NOT NULL CHECK (list IN ('deny', 'allow')),
@@ -110,7 +120,7 @@ export const tenantMigrations: readonly Migration[] = [
   CREATE TABLE approvals (
     id TEXT PRIMARY KEY,
     digest TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used', 'revoked')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'used', 'revoked', 'expired')),
     requester TEXT NOT NULL,
     request TEXT NOT NULL,
     sealed BLOB,
