@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { finish } from '../cedar/index.ts'
 import type { PolicyFile } from './layers.ts'
 import { type PolicySet, policySetSteps } from './policy-set.ts'
-import { policyValidation } from './policy-validation.ts'
+import { type PolicyValidation, policyValidation } from './policy-validation.ts'
 import {
   byAssignee,
   changeRoles,
@@ -10,6 +10,7 @@ import {
   checkRoles,
   keyOf,
   type RoleChange,
+  type RoleGrant,
   type RoleMaking,
   type Roles,
 } from './roles.ts'
@@ -27,6 +28,10 @@ export interface PoliciesInForce {
   put(files: readonly PolicyFile[]): Promise<void>
   /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
+  /** Roles that the tenant has declared. */
+  declared(): ReadonlySet<string>
+  /** The set with one grant more; nothing is put in force. Throws `policies_invalid`. */
+  supposing(grant: RoleGrant): PolicySet
   /**
    * Reads anew what these have. A change of a few is in force when the call returns, one of many when it resolves.
    * Throws `policies_invalid`; what could not be given is then not given, and what was taken away is gone.
@@ -45,9 +50,15 @@ export function policiesInForce(
   { schema, own, tenant }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly tenant: string },
   enforce: (set: PolicySet) => void,
 ): PoliciesInForce {
-  const validation = policyValidation(schema)
+  // What was validated was so against one schema.
+  let validations: ReadonlyMap<string, PolicyValidation> = new Map()
+  const validationFor = ({ schema: { text } }: PolicySet): PolicyValidation => {
+    const validation = validations.get(text) ?? policyValidation(text)
+    validations = new Map(validations).set(text, validation)
+    return validation
+  }
   let set = finish(policySetSteps(schema, own))
-  validation.validateNow(set.engine)
+  validationFor(set).validateNow(set.engine)
   const put = (next: PolicySet): void => {
     set = next
     enforce(next)
@@ -55,7 +66,7 @@ export function policiesInForce(
 
   let declared: ReadonlySet<string> = new Set()
   const held = new Map<string, RoleChange>()
-  const making = (): RoleMaking => ({ tenant, declared, validation })
+  const making = (of: PolicySet): RoleMaking => ({ tenant, declared, validation: validationFor(of) })
   /** Whose roles have changed, for sets that are being prepared. */
   const watchers = new Set<(change: RoleChange) => void>()
   const noteRoles = (change: RoleChange): void => {
@@ -70,7 +81,7 @@ export function policiesInForce(
   const prepare = (list: readonly PolicyFile[]): Promise<PolicySet> => {
     if (last?.files === list) return last.set
     const prepared = unhurried(policySetSteps(schema, [...own, ...list])).then(async (fresh) => {
-      await validation.validate(fresh.engine)
+      await validationFor(fresh).validate(fresh.engine)
       return fresh
     })
     last = { files: list, set: prepared }
@@ -84,9 +95,9 @@ export function policiesInForce(
       const watcher = (change: RoleChange): void => void missed.push(change)
       watchers.add(watcher)
       try {
-        const linked = await unhurried(changeRolesSteps(prepared, [...held.values()], making()))
+        const linked = await unhurried(changeRolesSteps(prepared, [...held.values()], making(prepared)))
         // From here on nothing else runs until it is in force.
-        if (declared === before) return changeRoles(linked, missed, making())
+        if (declared === before) return changeRoles(linked, missed, making(linked))
       } finally {
         watchers.delete(watcher)
       }
@@ -97,14 +108,16 @@ export function policiesInForce(
   return {
     current: () => set,
     async check(list, roles) {
-      const { engine } = list === undefined ? set : await prepare(list)
+      const checked = list === undefined ? set : await prepare(list)
       const grants = roles?.grants ?? [...held.values()].flatMap((change) => change.grants)
-      await unhurried(checkRoles(engine, grants, { ...making(), declared: roles?.declared ?? declared }))
+      await unhurried(checkRoles(checked.engine, grants, { ...making(checked), declared: roles?.declared ?? declared }))
     },
     put(list) {
       const mine = queue.then(async () => {
         put(await linkRoles(await prepare(list)))
         last = undefined
+        const validation = validationFor(set)
+        validations = new Map([[set.schema.text, validation]])
         validation.keepOnly(set.engine)
       })
       queue = mine.catch(() => undefined)
@@ -114,9 +127,15 @@ export function policiesInForce(
       const next = byAssignee(roles.grants)
       const gone = [...held.keys()].filter((key) => !next.has(key)).map((key) => held.get(key))
       const changes = [...gone.filter((change) => change !== undefined).map(without), ...next.values()]
-      put(changeRoles(set, changes, { ...making(), declared: roles.declared }))
+      put(changeRoles(set, changes, { ...making(set), declared: roles.declared }))
       declared = roles.declared
       for (const change of changes) noteRoles(change)
+    },
+    declared: () => declared,
+    supposing(grant) {
+      const { assignee } = grant
+      const grants = [...(held.get(keyOf(assignee))?.grants ?? []), grant]
+      return changeRoles(set, [{ assignee, grants }], making(set))
     },
     async changeRoles(assignees, grantsOf) {
       for (let at = 0; at < assignees.length; at += AT_ONCE) {
@@ -124,9 +143,9 @@ export function policiesInForce(
         const changes = assignees.slice(at, at + AT_ONCE).map((assignee) => ({ assignee, grants: grantsOf(assignee) }))
         for (const change of changes) noteRoles(change)
         try {
-          put(changeRoles(set, changes, making()))
+          put(changeRoles(set, changes, making(set)))
         } catch (error) {
-          put(changeRoles(set, changes.map(without), making()))
+          put(changeRoles(set, changes.map(without), making(set)))
           throw error
         }
       }
@@ -153,8 +172,8 @@ export function policySetNow({
   readonly roles: Roles
   readonly tenant: string
 }): PolicySet {
-  const validation = policyValidation(schema)
   const set = finish(policySetSteps(schema, files))
+  const validation = policyValidation(set.schema.text)
   validation.validateNow(set.engine)
   return changeRoles(set, [...byAssignee(roles.grants).values()], { tenant, declared: roles.declared, validation })
 }

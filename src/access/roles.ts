@@ -41,7 +41,7 @@ export interface RoleMaking {
  * is a grant like any other. One that no template can limit grants nothing. Throws `policies_invalid`.
  */
 export function changeRoles(set: PolicySet, changes: readonly RoleChange[], making: RoleMaking): PolicySet {
-  const templates = roleTemplates(set.engine, making.declared)
+  const templates = templatesOf(set.engine, making.declared)
   const remove: string[] = []
   const links: TemplateLink[] = []
   let { roles } = set
@@ -90,7 +90,7 @@ export function byAssignee(grants: readonly RoleGrant[]): Map<string, RoleChange
  * and for one that the schema makes impossible.
  */
 export function* checkRoles(engine: Engine, grants: readonly RoleGrant[], making: RoleMaking): Steps<void> {
-  const templates = roleTemplates(engine, making.declared)
+  const templates = templatesOf(engine, making.declared)
   for (const grant of grants) {
     const isLimited = grant.on !== undefined || grant.until !== undefined
     if (isLimited && !templates.has(grant.role)) throw unlimited(grant)
@@ -101,7 +101,7 @@ export function* checkRoles(engine: Engine, grants: readonly RoleGrant[], making
 
 /** The names of the roles that these policies define. */
 export function rolesOf(engine: Engine): ReadonlySet<string> {
-  return new Set(roleTemplates(engine, new Set()).keys())
+  return new Set(templatesOf(engine, new Set()).keys())
 }
 
 type Templates = ReadonlyMap<string, readonly PolicyInfo[]>
@@ -128,7 +128,8 @@ function linksOf(
   return [...wanted.values()]
 }
 
-function roleTemplates(engine: Engine, declared: ReadonlySet<string>): Templates {
+/** The templates of each role. Of those that the tenant has `declared`, the foundation's do not count. */
+export function templatesOf(engine: Engine, declared: ReadonlySet<string>): Templates {
   const byRole = new Map<string, PolicyInfo[]>()
   for (const template of engine.templates()) {
     const { role } = template.annotations

@@ -2,8 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import type { SchemaAction } from '../cedar/index.ts'
 import type { Caller, Context, PrincipalId, PrincipalKind } from '../kernel/index.ts'
 import type { Advice } from './advice.ts'
-import { couldAllowForChain, decideForChain, type Known } from './decide-chain.ts'
+import type { Known } from './decide-chain.ts'
 import type { EntityRef, Question, Reason } from './question.ts'
+import { whenAllowed } from './when-allowed.ts'
 
 /** Something that somebody may do. */
 export interface Possibility {
@@ -89,17 +90,12 @@ function possibilityOf(asker: Context, candidate: Candidate, known: Known): Poss
   const principal = { type: candidate.principal.kind, id: candidate.principal.id }
   const ctx = aloneAs(asker, candidate.principal)
   const question: Question = { action, resource }
-  const { decision, reasons, advice = [] } = decideForChain(ctx, question, known)
-  if (decision === 'allow') return { principal, action, resource, reasons, when: 'now' }
-  // What an administrator would have to grant is not what somebody may do.
-  if (advice.length > 0 && advice.every(({ kind }) => kind === 'step_up' || kind === 'approval')) {
-    return { principal, action, resource, reasons: [], when: 'after', advice }
-  }
-  if (!couldAllowForChain(ctx, question, known)) return undefined
-  return { principal, action, resource, reasons: [], when: 'perhaps' }
+  const allowed = whenAllowed(ctx, question, known)
+  return allowed === undefined ? undefined : { principal, action, resource, ...allowed }
 }
 
-function aloneAs({ address: _, ...asker }: Context, principal: Candidate['principal']): Context {
+/** The request of `asker`, as somebody acting alone would make it. */
+export function aloneAs({ address: _, ...asker }: Context, principal: Candidate['principal']): Context {
   const caller: Caller = {
     chain: [{ kind: principal.kind, id: principal.id as PrincipalId }], // an entity that the directory has put there
     delegation: undefined,

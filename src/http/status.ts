@@ -23,6 +23,15 @@ export const STATUS: Readonly<Record<string, number>> = {
   list_entry_unknown: 404,
   lists_full: 409,
   locked_out: 409,
+  request_invalid: 422,
+  request_pointless: 422,
+  request_needless: 409,
+  request_wider: 409,
+  request_repeated: 409,
+  request_unknown: 404,
+  request_closed: 409,
+  request_own: 403,
+  requests_full: 429,
   // identity
   manifest_invalid: 422,
   principal_unknown: 404,
@@ -32,6 +41,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   // audit
   log_unavailable: 503,
   log_overloaded: 503,
+  log_restored: 503,
   record_invalid: 500,
   record_unknown: 404,
   search_invalid: 400,

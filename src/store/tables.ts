@@ -95,6 +95,33 @@ export interface TenantTables {
     used: number
     told: number
   }
+  access_requests: {
+    id: string
+    state: 'pending' | 'approved' | 'denied' | 'cancelled' | 'revoked'
+    /** id of who would get the grant */
+    subject: string
+    /** id of who asks */
+    requester: string
+    role: string
+    resource_type: string
+    resource_id: string
+    /** JSON, shape owned by access/requests */
+    request: string
+    requested_at: number
+    /** until when it waits */
+    expires_at: number
+    decided_by: string | null
+    decided_at: number | null
+    note: string | null
+    /** id of the grant */
+    approval: string | null
+    /** of the grant */
+    ends_at: number | null
+    closed_by: string | null
+    closed_at: number | null
+    /** the requester's key for this request and a digest of what came with it, or null */
+    idempotency: string | null
+  }
   list_entries: {
     id: string
     list: 'deny' | 'allow'

@@ -104,6 +104,29 @@ export const tenantMigrations: readonly Migration[] = [
     told INTEGER NOT NULL,
     PRIMARY KEY (statement, what, key)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_requests (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied', 'cancelled', 'revoked')),
+    subject TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    role TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    request TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    decided_by TEXT,
+    decided_at INTEGER,
+    note TEXT,
+    approval TEXT,
+    ends_at INTEGER,
+    closed_by TEXT,
+    closed_at INTEGER,
+    idempotency TEXT,
+    -- what was given has an end
+    CHECK (state <> 'approved' OR (ends_at IS NOT NULL AND approval IS NOT NULL))
+  ) STRICT;
+  CREATE INDEX access_requests_by_state ON access_requests (state, expires_at);
   CREATE TABLE list_entries (
     id TEXT PRIMARY KEY,
     list TEXT NOT NULL CHECK (list IN ('deny', 'allow')),

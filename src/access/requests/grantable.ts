@@ -1,0 +1,205 @@
+import { setImmediate } from 'node:timers/promises'
+import type { SchemaDescription } from '../../cedar/index.ts'
+import type { Context, PrincipalRef } from '../../kernel/index.ts'
+import type { Known } from '../decide-chain.ts'
+import type { PolicySet } from '../policy-set.ts'
+import type { EntityRef, Question } from '../question.ts'
+import { type RoleGrant, templatesOf } from '../roles.ts'
+import { whenAllowed } from '../when-allowed.ts'
+import { aloneAs } from '../who-can.ts'
+
+/** A role that would help, limited to the resource that was asked for. */
+export interface Offer {
+  readonly role: string
+  /** Every action that the role grants on the resource or on what is in it, at most. */
+  readonly grants: readonly string[]
+  /** Whether one of them is elevated. */
+  readonly isElevated: boolean
+  /** Whether what was asked for would then be allowed at once, after proving again who one is, or depending on arguments. */
+  readonly when: 'now' | 'after' | 'perhaps'
+}
+
+export interface Wished {
+  readonly subject: PrincipalRef
+  /** Without it, whatever a role grants. */
+  readonly action: string | undefined
+  readonly resource: EntityRef
+}
+
+/** What could be granted, found by deciding with the grant supposed. */
+export interface Grantable {
+  /** Whether there is such a resource. */
+  exists(resource: EntityRef): boolean
+  /** What the resource is in, far and near. */
+  ancestorsOf(resource: EntityRef): readonly EntityRef[]
+  /** Whether somebody, acting alone, may do it already, or could with other arguments or after proving who they are. */
+  isAllowed(asker: Context, wished: Wished & { readonly action: string }): boolean
+  /** The roles that would help, the least first; of `role` alone where one is named. */
+  offers(asker: Context, wished: Wished, role?: string): readonly Offer[]
+  /** Whether some role might help; costs next to nothing. */
+  isRequestable(action: string, type: string, kind: PrincipalRef['kind']): boolean
+  /** Whether somebody whom nothing bars could be allowed this, acting alone. Lets others have their turn in between. */
+  isAnybodyAllowed(asker: Context, question: Question, isBarred: (principal: PrincipalRef) => boolean): Promise<boolean>
+  revision(): string
+}
+
+export interface GrantableDeps {
+  readonly schema: SchemaDescription
+  readonly known: () => Known
+  /** Roles whose statements in the foundation do not count. */
+  readonly declared: () => ReadonlySet<string>
+  readonly supposing: (grant: RoleGrant) => PolicySet
+}
+
+export function createGrantable({ schema, known, declared, supposing }: GrantableDeps): Grantable {
+  const typesIn = containment(schema)
+  const groupsOf = groups(schema)
+  const actions = schema.actions.filter(({ principals }) => principals.length > 0)
+  // The grants of roles follow from policies alone, which change seldom.
+  let cached: { readonly set: string; readonly declared: ReadonlySet<string>; readonly roles: Roles } | undefined
+  const roles = (): Roles => {
+    const { fileRevision: set, engine } = known().set
+    const now = declared()
+    if (cached?.set !== set || cached.declared !== now) {
+      const found = new Map<string, readonly string[]>()
+      for (const [role, templates] of templatesOf(engine, now)) {
+        const isGranted = (id: string): boolean =>
+          templates.some(
+            (template) => template.actions?.some((named) => named.id === id || groupsOf(id).has(named.id)) ?? true,
+          )
+        found.set(
+          role,
+          actions.filter(({ id }) => isGranted(id)).map(({ id }) => id),
+        )
+      }
+      cached = { set, declared: now, roles: found }
+    }
+    return cached.roles
+  }
+  const grantsOf = (role: string, { subject, resource }: Wished): readonly string[] => {
+    const own = new Set(roles().get(role) ?? [])
+    const types = typesIn(resource.type)
+    return actions
+      .filter(({ id, principals, resources }) => {
+        return own.has(id) && principals.includes(subject.kind) && resources.some((type) => types.has(type))
+      })
+      .map(({ id }) => id)
+      .sort()
+  }
+  const offerOf = (asker: Context, wished: Wished, role: string): Offer | undefined => {
+    const grants = grantsOf(role, wished)
+    const { subject, action, resource } = wished
+    if (grants.length === 0 || (action !== undefined && !grants.includes(action))) return undefined
+    const assignee = { type: subject.kind, id: subject.id }
+    // Far enough ahead: what is asked here is whether it would help, not for how long.
+    const until = asker.clock.now() + 86_400_000
+    const supposed: Known = { ...known(), set: supposing({ role, assignee, on: resource, until }) }
+    const when = helps(aloneAs(asker, subject), { grants, resource, action }, supposed)
+    return when === undefined
+      ? undefined
+      : { role, grants, isElevated: grants.some((id) => groupsOf(id).has('elevated')), when }
+  }
+  const helps = (
+    ctx: Context,
+    {
+      grants,
+      resource,
+      action,
+    }: { readonly grants: readonly string[]; readonly resource: EntityRef; readonly action: string | undefined },
+    supposed: Known,
+  ): Offer['when'] | undefined => {
+    if (action !== undefined) return whenAllowed(ctx, { action, resource }, supposed)?.when
+    let looked = 0
+    for (const target of [resource, ...contentsOf(resource, typesIn(resource.type), known())]) {
+      for (const id of grants) {
+        if (actions.find((one) => one.id === id)?.resources.includes(target.type) !== true) continue
+        if (++looked > MOST_LOOKS) return undefined
+        const question = { action: id, resource: target }
+        const when =
+          whenAllowed(ctx, question, known()) === undefined ? whenAllowed(ctx, question, supposed)?.when : undefined
+        if (when !== undefined) return when
+      }
+    }
+    return undefined
+  }
+
+  return {
+    exists: (resource) => known().entities.with(undefined).has(resource),
+    ancestorsOf(resource) {
+      const entities = known().entities.with(undefined)
+      const node = entities.find(resource)
+      return node === undefined ? [] : entities.lineage(node).refs.map(({ type, id }) => ({ type, id }))
+    },
+    isAllowed: (asker, { subject, action, resource }) =>
+      whenAllowed(aloneAs(asker, subject), { action, resource }, known()) !== undefined,
+    offers(asker, wished, role) {
+      const names = role === undefined ? [...roles().keys()] : [role]
+      return names
+        .map((name) => offerOf(asker, wished, name))
+        .filter((offer) => offer !== undefined)
+        .sort((a, b) => a.grants.length - b.grants.length || (a.role < b.role ? -1 : 1))
+    },
+    isRequestable(action, type, kind) {
+      const fits = actions.find(({ id }) => id === action)
+      if (fits?.resources.includes(type) !== true || !fits.principals.includes(kind)) return false
+      for (const granted of roles().values()) if (granted.includes(action)) return true
+      return false
+    },
+    async isAnybodyAllowed(asker, question, isBarred) {
+      const entities = known().entities.with(undefined)
+      let looked = 0
+      for (const kind of ['User', 'Service'] as const) {
+        for (const { id } of entities.uidsOf(kind)) {
+          if (++looked % AT_A_TIME === 0) await setImmediate()
+          const ctx = aloneAs(asker, { kind, id })
+          if (!isBarred(ctx.caller.chain[0]) && whenAllowed(ctx, question, known()) !== undefined) return true
+        }
+      }
+      return false
+    },
+    revision: () => known().set.revision,
+  }
+}
+
+/** Actions by role. */
+type Roles = ReadonlyMap<string, readonly string[]>
+
+/** Decisions that are made for one role before it counts as no help. */
+const MOST_LOOKS = 500
+const AT_A_TIME = 200
+
+function* contentsOf(container: EntityRef, types: ReadonlySet<string>, known: Known): Iterable<EntityRef> {
+  const entities = known.entities.with(undefined)
+  for (const type of types) {
+    for (const node of entities.nodes(type)) if (entities.lineage(node).has(container)) yield { type, id: node.ref.id }
+  }
+}
+
+/** The types of what can be in a resource of a type, and that type itself. */
+function containment(schema: SchemaDescription): (type: string) => ReadonlySet<string> {
+  const found = new Map<string, ReadonlySet<string>>()
+  return (type) => {
+    const known = found.get(type)
+    if (known !== undefined) return known
+    const types = new Set([type])
+    for (const one of types) {
+      for (const { name, parents } of schema.entities) if (parents.includes(one)) types.add(name)
+    }
+    found.set(type, types)
+    return types
+  }
+}
+
+/** The groups that an action is in, far and near. */
+function groups(schema: SchemaDescription): (id: string) => ReadonlySet<string> {
+  const parents = new Map(schema.actions.map((action) => [action.id, action.parents]))
+  const found = new Map<string, ReadonlySet<string>>()
+  return (id) => {
+    const known = found.get(id)
+    if (known !== undefined) return known
+    const above = new Set(parents.get(id))
+    for (const one of above) for (const parent of parents.get(one) ?? []) above.add(parent)
+    found.set(id, above)
+    return above
+  }
+}
