@@ -26,11 +26,12 @@ export function approvalDigest(
 }
 
 function argumentsOf({ call, argumentsDigest }: Question): { readonly [name: string]: Json } {
-  if (call === undefined || call === 'unknown') return { arguments: null }
+  // The texts alone do not tell a number from a string that is spelled like it.
+  const digest = { argumentsDigest: argumentsDigest ?? null }
+  if (call === undefined || call === 'unknown') return digest
   const origin = Object.entries(call.origin).map(([source, pointers]): [string, Json] => [source, [...pointers].sort()])
   return {
-    // The texts alone do not tell a number from a string that is spelled like it.
-    argumentsDigest: argumentsDigest ?? null,
+    ...digest,
     arguments: { ...call.arguments },
     origin: Object.fromEntries(origin),
   }
