@@ -7,17 +7,58 @@ export interface EntityIndex {
    * the attributes of all of them. Throws `CedarError`, changing nothing, for what does not fit the schema.
    */
   put(source: string, list: readonly EntityJson[]): void
+  /**
+   * Puts and removes some of what `source` has given, whatever else there is. An entity that is put with `until`
+   * (milliseconds since the epoch) is what the source says until then, and nothing from then on.
+   */
+  change(source: string, change: SourceChange): void
+  /** Forgets what holds no longer. Costs nothing where nothing has ended. */
+  expire(now: number): void
+  /** Reads everything anew with another schema. */
+  setSchema(schema: string): void
   /** The entities, and for one question some more. */
   with(more: readonly EntityJson[] | undefined): Entities
 }
 
+export interface SourceChange {
+  readonly put?: readonly { readonly entity: EntityJson; readonly until?: number | undefined }[]
+  readonly remove?: readonly { readonly type: string; readonly id: string }[]
+}
+
 /** `schema` declares the groups of actions. */
-export function entityIndex(schema: string): EntityIndex {
+export function entityIndex(declared: string): EntityIndex {
+  let schema = declared
   let bySource: ReadonlyMap<string, Source> = new Map()
+  /** When what a source says ends, by source and key; and when the first of them does. */
+  const ends = new Map<string, { readonly source: string; readonly key: string; readonly until: number }>()
+  let firstEnd = Number.POSITIVE_INFINITY
+  const setEnd = (source: string, key: string, until: number | undefined): void => {
+    const id = `${source} ${key}`
+    if (until === undefined) ends.delete(id)
+    else ends.set(id, { source, key, until })
+    firstEnd = Math.min(firstEnd, until ?? firstEnd)
+  }
+  const change = (name: string, changes: ReadonlyMap<string, Entry | undefined>): void => {
+    const source = bySource.get(name) ?? new Map<string, Entry>()
+    const touched = [...changes.keys()].filter((key) => source.get(key)?.text !== changes.get(key)?.text)
+    if (touched.length === 0) return
+    const before = touched.map((key) => [key, source.get(key)] as const)
+    bySource = bySource.has(name) ? bySource : new Map(bySource).set(name, source)
+    set(
+      source,
+      touched.map((key) => [key, changes.get(key)] as const),
+    )
+    try {
+      all = changed(all, bySource, touched)
+    } catch (error) {
+      set(source, before)
+      throw error
+    }
+  }
   let all = Entities.fromJson([], schema)
   return {
     put(source, list) {
-      const before = bySource.get(source) ?? new Map()
+      const before: Source = bySource.get(source) ?? new Map()
       const after = new Map(list.map((entity) => [keyOf(entity.uid), { entity, text: JSON.stringify(entity) }]))
       const touched = [...new Set([...before.keys(), ...after.keys()])].filter(
         (key) => before.get(key)?.text !== after.get(key)?.text,
@@ -27,11 +68,44 @@ export function entityIndex(schema: string): EntityIndex {
       all = touched.length > all.size / 4 ? rebuilt(next, schema) : changed(all, next, touched)
       bySource = next
     },
+    change(source, { put = [], remove = [] }) {
+      const changes = new Map<string, Entry | undefined>()
+      for (const uid of remove) changes.set(keyOf(uid), undefined)
+      for (const { entity } of put) changes.set(keyOf(entity.uid), { entity, text: JSON.stringify(entity) })
+      change(source, changes)
+      for (const uid of remove) setEnd(source, keyOf(uid), undefined)
+      for (const { entity, until } of put) setEnd(source, keyOf(entity.uid), until)
+    },
+    expire(now) {
+      if (now < firstEnd) return
+      for (const { source, key, until } of [...ends.values()]) {
+        if (until > now) continue
+        change(source, new Map([[key, undefined]]))
+        setEnd(source, key, undefined)
+      }
+      firstEnd = Number.POSITIVE_INFINITY
+      for (const { until } of ends.values()) firstEnd = Math.min(firstEnd, until)
+    },
+    setSchema(next) {
+      all = rebuilt(bySource, next)
+      schema = next
+    },
     with: (more) => (more === undefined || more.length === 0 ? all : all.with({ put: more })),
   }
 }
 
-type Source = ReadonlyMap<string, { readonly entity: EntityJson; readonly text: string }>
+interface Entry {
+  readonly entity: EntityJson
+  readonly text: string
+}
+type Source = Map<string, Entry>
+
+function set(source: Source, entries: readonly (readonly [string, Entry | undefined])[]): void {
+  for (const [key, entry] of entries) {
+    if (entry === undefined) source.delete(key)
+    else source.set(key, entry)
+  }
+}
 
 function rebuilt(sources: ReadonlyMap<string, Source>, schema: string): Entities {
   const keys = new Set([...sources.values()].flatMap((source) => [...source.keys()]))

@@ -1,19 +1,35 @@
-export { type Access, openAccess } from './access.ts'
+export { type Access, type Foundation, openAccess } from './access.ts'
 export type { Advice } from './advice.ts'
 export type { Amounts, Price } from './amounts.ts'
 export { AccessError, type AccessErrorCode } from './errors.ts'
 export type { Explanation } from './explain.ts'
 export { SCOPES } from './facts.ts'
+export type { FilterQuestion } from './filter.ts'
 export type { Layer, PolicyFile } from './layers.ts'
 export type { ListBook } from './lists/list-book.ts'
 export { type ListEntry, targetText } from './lists/list-entry.ts'
 export { type DeclaredEntry, declaredEntries, listEntryBody, listSections } from './lists/list-manifest.ts'
 export { feedSource, type ListChange, type Lists, openLists, type WantedEntry } from './lists/lists.ts'
 export type { Hours } from './local-time.ts'
-export { type DeclaredPolicy, policyFileOf, policySections, storedPolicyFiles } from './manifest.ts'
+export {
+  type DeclaredPolicy,
+  policyFileOf,
+  policySections,
+  schemaFileOf,
+  schemaSections,
+  storedPolicyFiles,
+} from './manifest.ts'
 export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
 export type { Reserved, Taken, Taker } from './reserve.ts'
 export { type DeclaredResources, resourceEntities, resourceSections } from './resource-manifest.ts'
 export type { RoleGrant, Roles } from './roles.ts'
 export { schemaReference } from './schema-reference.ts'
+export type { SearchPage, SearchQuestion } from './search.ts'
+export { type CursorPlace, type CursorSealer, openCursor, sealCursor } from './search-cursor.ts'
+export type { Vocabulary } from './vocabulary.ts'
 export type { Possibilities, Possibility } from './who-can.ts'
+export { type PolicyCase, parseCases } from './trial/case-file.ts'
+export { type CheckRule, checkPolicies, type PolicyFinding } from './trial/check-policies.ts'
+export type { Coverage, Gap } from './trial/coverage.ts'
+export { type MutantResult, tryMutants } from './trial/mutation.ts'
+export { type CaseResult, openTrial, type Trial, type TrialWorld } from './trial/trial.ts'

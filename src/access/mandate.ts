@@ -1,4 +1,4 @@
-import type { Entities, Uid } from '../cedar/index.ts'
+import { type Entities, type FilterCondition, resourceIn, type Uid } from '../cedar/index.ts'
 import type { Context } from '../kernel/index.ts'
 
 /** Why a mandate does not cover a request, or undefined where it does or there is none. */
@@ -11,10 +11,19 @@ export function outsideOfMandate(
   const { mandate } = caller
   if (mandate === undefined) return undefined
   if (clock.now() >= mandate.expiresAt) return 'the mandate has ended'
-  const actions = mandate.actions.map((id) => ({ type: 'Action', id }))
-  if (!isIn(action, actions, entities)) return 'the mandate does not name this action'
+  if (!isIn(action, mandate.actions.map(actionNamed), entities)) return 'the mandate does not name this action'
   if (!isIn(resource, mandate.resources, entities)) return 'the mandate does not name this resource'
   return undefined
+}
+
+/** What a resource has to be like for the mandate to cover it. */
+export function mandateCondition({ caller, clock }: Context, action: Uid, entities: Entities): FilterCondition {
+  const { mandate } = caller
+  if (mandate === undefined) return { kind: 'always' }
+  if (clock.now() >= mandate.expiresAt || !isIn(action, mandate.actions.map(actionNamed), entities)) {
+    return { kind: 'never' }
+  }
+  return resourceIn(mandate.resources)
 }
 
 /** Whether an entity is one of these, or in one of them. */
@@ -24,4 +33,10 @@ function isIn(uid: Uid, targets: readonly Uid[], entities: Entities): boolean {
   if (node === undefined) return false
   const lineage = entities.lineage(node)
   return targets.some((target) => lineage.has(target))
+}
+
+/** `Shop::refund` is the tenant's own `Shop::Action::"refund"`. */
+function actionNamed(name: string): Uid {
+  const at = name.lastIndexOf('::')
+  return at < 0 ? { type: 'Action', id: name } : { type: `${name.slice(0, at)}::Action`, id: name.slice(at + 2) }
 }

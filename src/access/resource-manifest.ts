@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import { describeSchema, Entities, type EntityJson } from '../cedar/index.ts'
+import { parseResourceRef } from '../identity/index.ts'
 import { errorText } from '../kernel/index.ts'
 import { AccessError } from './errors.ts'
 
 const name = z.string().min(1).max(256)
-const reference = z.string().regex(/^[A-Z][A-Za-z0-9]*::.+$/s, 'must be a type and an id, as in `Dataset::feedback`')
+const reference = z
+  .string()
+  .refine((text) => parseResourceRef(text) !== undefined, 'must be a type and an id, as in `Dataset::feedback`')
 const value = z.union([z.string(), z.boolean(), z.int(), z.array(z.string())])
 const day = z.int().min(1).max(7)
 const clock = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'must be a time of day, as in `08:30`')
@@ -89,8 +92,9 @@ function plain(uid: EntityJson['uid']): { readonly type: string; readonly id: st
 }
 
 function uidOf(text: string): { type: string; id: string } {
-  const at = text.indexOf('::')
-  return { type: text.slice(0, at), id: text.slice(at + 2).replace(/^"(.*)"$/s, '$1') }
+  const ref = parseResourceRef(text)
+  if (ref === undefined) throw new TypeError(`a reference that was never checked: ${text}`)
+  return { type: ref.type, id: ref.id }
 }
 
 function invalid(message: string): AccessError {

@@ -16,7 +16,7 @@ export {
   validate,
 } from './engine.ts'
 export { Entities, type EntityChange } from './entities.ts'
-export type { EntityJson, UidJson, ValueJson } from './entity-json.ts'
+export { type EntityJson, jsonOf, type UidJson, type ValueJson } from './entity-json.ts'
 export { CedarError, type CedarErrorCode, type Problem, problemText } from './errors.ts'
 export { type ExactJson, parseJson } from './exact-json.ts'
 export type { ExplainedCondition, ExplainedPolicy, Explanation } from './explain.ts'

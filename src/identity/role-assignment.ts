@@ -21,10 +21,14 @@ export interface ResourceRef {
   readonly id: string
 }
 
-/** `Project::churn`, as manifests and commands write it; quotes around the id may be left out. */
+/**
+ * `Project::churn`, as manifests and commands write it; quotes around the id may be left out. A type in a namespace needs
+ * them: `Shop::Order::"7"`.
+ */
 export function parseResourceRef(text: string): ResourceRef | undefined {
-  const match = /^([A-Z][A-Za-z0-9]*)::(?:"([^"]+)"|(.+))$/.exec(text)
-  const [, type, quoted, plain] = match ?? []
+  const match = /^(?:((?:\w+::)*[A-Z]\w*)::"([^"]+)"|([A-Z][A-Za-z0-9]*)::(.+))$/.exec(text)
+  const [, of, quoted, plainOf, plain] = match ?? []
+  const type = of ?? plainOf
   const id = quoted ?? plain
   return type === undefined || id === undefined || id.length > 1024 ? undefined : { type, id }
 }

@@ -9,6 +9,8 @@ import {
   policyFileOf,
   policySections,
   resourceSections,
+  schemaFileOf,
+  schemaSections,
   storedPolicyFiles,
   targetText,
   type WantedEntry,
@@ -28,10 +30,12 @@ import type { TenantStore } from '../store/index.ts'
 import { applyResources, checkResources } from './resources.ts'
 import { checkRoles } from './roles.ts'
 
-const sections = {
+/** Every section that a manifest may have. */
+export const sections = {
   ...identitySections,
   ...catalogSections,
   ...policySections,
+  ...schemaSections,
   ...resourceSections,
   ...listSections,
   ...retentionSections,
@@ -61,12 +65,17 @@ export async function applyManifests(
   const parsed = manifests.map(({ name, text }) => parseSections(text, name, sections))
   const named = parsed.flatMap(({ sections: { policies } }) => policies ?? [])
   const byFile = new Map(named.map((declared) => [declared.file, declared]))
-  const policies = [...byFile.values()].map((declared) => fileNamed(declared, files))
+  const schema = parsed.map(({ sections: { schema } }) => schema).findLast((name) => name !== undefined)
+  const policies = await policiesFor(
+    [...byFile.values()].map((declared) => fileNamed(declared, files)),
+    schema === undefined ? undefined : schemaFileOf(schema, textNamed(schema, 'schema', files)),
+    deps,
+  )
   const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
   const hasNewPolicies = policyChanges.some(({ effect }) => effect !== 'unchanged')
   const declared = parsed.map((one) => one.sections)
   await checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
-  checkResources(declared, deps.tenant, deps.access)
+  checkResources(declared, deps.tenant, deps.access, hasNewPolicies ? policies : undefined)
   const listed = declaredLists(declared.map(({ lists }) => lists))
   if (listed !== undefined) deps.lists.check(listed)
 
@@ -117,10 +126,26 @@ export async function storedPolicies(store: TenantStore): Promise<readonly Polic
   return row === undefined ? [] : storedPolicyFiles.parse(JSON.parse(row.source))
 }
 
+/** Policies and schema are each replaced as a whole; where the manifests speak of one of them only, the other stays. */
+async function policiesFor(
+  policies: readonly PolicyFile[],
+  schema: PolicyFile | undefined,
+  { store }: ApplyDeps,
+): Promise<readonly PolicyFile[]> {
+  if (policies.length === 0 && schema === undefined) return []
+  const before = await storedPolicies(store)
+  const kept = before.filter(({ as }) => (as === 'schema' ? schema === undefined : policies.length === 0))
+  return [...(schema === undefined ? [] : [schema]), ...kept, ...policies]
+}
+
 function fileNamed(declared: DeclaredPolicy, files: readonly NamedText[]): PolicyFile {
-  const found = files.find((file) => file.name === declared.file)
-  if (found === undefined) throw manifestError([`\`policies\`: the text of \`${declared.file}\` was not sent along`])
-  return policyFileOf(declared, found.text)
+  return policyFileOf(declared, textNamed(declared.file, 'policies', files))
+}
+
+function textNamed(name: string, section: string, files: readonly NamedText[]): string {
+  const found = files.find((file) => file.name === name)
+  if (found === undefined) throw manifestError([`\`${section}\`: the text of \`${name}\` was not sent along`])
+  return found.text
 }
 
 async function policyEffects(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<Applied> {

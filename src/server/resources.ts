@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { type Access, type DeclaredResources, type Hours, resourceEntities, resourceSections } from '../access/index.ts'
+import {
+  type Access,
+  type DeclaredResources,
+  type Hours,
+  type PolicyFile,
+  resourceEntities,
+  resourceSections,
+} from '../access/index.ts'
 import type { Applied } from '../http/index.ts'
 import type { TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
@@ -26,9 +33,14 @@ export async function loadResources(store: TenantStore, access: Access): Promise
 }
 
 /** The same, checked and not yet kept. Throws `resources_invalid` or `settings_invalid`. */
-export function checkResources(declared: readonly DeclaredTenant[], tenant: TenantId, access: Access): void {
+export function checkResources(
+  declared: readonly DeclaredTenant[],
+  tenant: TenantId,
+  access: Access,
+  policies?: readonly PolicyFile[],
+): void {
   for (const one of declared) {
-    access.checkEntities(resourceEntities(one, tenant))
+    access.checkEntities(resourceEntities(one, tenant), policies)
     if (one.hours !== undefined) access.checkHours(one.hours)
   }
 }

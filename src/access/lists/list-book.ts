@@ -82,7 +82,7 @@ function refusalsOf(request: ListedRequest, shelves: Iterable<Shelf>, now: numbe
   return reasons.length > MOST_REASONS ? reasons.slice(0, MOST_REASONS) : reasons
 }
 
-const LISTS_THEMSELVES: ReadonlySet<string> = new Set(['list:read', 'list:change'])
+export const LISTS_THEMSELVES: ReadonlySet<string> = new Set(['list:read', 'list:change'])
 
 /** What entries are compared with; found once, and only when an entry asks. */
 interface Seen extends ListedRequest {
@@ -160,7 +160,7 @@ function concerns(dimension: 'resource' | 'tool' | 'model', seen: Seen): boolean
   return dimension === 'tool' ? seen.resource.type === 'Tool' : MODEL_TYPES.has(seen.resource.type)
 }
 
-const MODEL_TYPES: ReadonlySet<string> = new Set(['Model', 'ModelVersion', 'Weights'])
+export const MODEL_TYPES: ReadonlySet<string> = new Set(['Model', 'ModelVersion', 'Weights'])
 
 const NOUNS: Readonly<Record<Dimension, string>> = {
   principal: 'the principal',

@@ -42,7 +42,7 @@ export function applyCommand(): Command {
 
 const policySchema = z.union([z.string(), z.object({ file: z.string() }).transform(({ file }) => file)])
 
-/** The `policies` of a manifest name files beside it; their text travels with the manifest. */
+/** The `schema` and the `policies` of a manifest name files beside it; their text travels with the manifest. */
 function policyFilesOf(manifest: string, text: string): { name: string; text: string }[] {
   let value: unknown
   try {
@@ -50,8 +50,10 @@ function policyFilesOf(manifest: string, text: string): { name: string; text: st
   } catch {
     return [] // the server says what is wrong with the file, with its line
   }
-  const named = z.object({ policies: z.array(policySchema).optional() }).safeParse(value)
-  return (named.success ? (named.data.policies ?? []) : []).map((policy) => {
+  const named = z.object({ policies: z.array(policySchema).nullish(), schema: z.string().nullish() }).safeParse(value)
+  if (!named.success) return []
+  const { policies, schema } = named.data
+  return [...(schema == null ? [] : [schema]), ...(policies ?? [])].map((policy) => {
     const path = join(dirname(manifest), policy)
     if (relative(dirname(manifest), path).startsWith('..')) {
       throw new CliError('usage', `\`${manifest}\` names \`${policy}\`, which is not below it`)
