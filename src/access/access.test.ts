@@ -129,7 +129,7 @@ test('a message goes where the user said, and nowhere that untrusted content or 
   assert.deepEqual(policies(decide(send({ untrusted: ['/to'] }))), ['foundation/untrusted-origin'])
   assert.deepEqual(policies(decide(send({ model: ['/to'] }))), ['foundation/invented-value'])
   assert.equal(decide(send({ user: ['/to'], untrusted: ['/body'], model: ['/subject'] })).decision, 'allow')
-  assert.match(decide(send({ untrusted: ['/to'] })).remedy ?? '', /name the value in the conversation yourself/)
+  assert.match(decide(send({ untrusted: ['/to'] })).remedy ?? '', /use a value that the user named first/)
 })
 
 test('one recipient among many that the user did not name denies the message', async () => {

@@ -19,6 +19,7 @@ export type GatewayErrorCode =
   | 'arguments_invalid'
   | 'version_unsupported'
   | 'origin_refused'
+  | 'txn_unknown'
   | 'internal'
 
 export class GatewayError extends SallyportError<GatewayErrorCode> {
@@ -62,6 +63,7 @@ export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   version_unsupported: 400,
   // the `Origin` header of a browser, not the origin of a value
   origin_refused: 403,
+  txn_unknown: 400,
   internal: 500,
 }
 
@@ -71,7 +73,9 @@ const BELOW: Readonly<Record<string, number>> = {
   invalid_token: 401,
   log_unavailable: 503,
   log_overloaded: 503,
+  log_restored: 503,
   store_unavailable: 503,
+  limits_unavailable: 503,
 }
 
 /** The HTTP status of whatever a request can fail with. */

@@ -20,6 +20,7 @@ import type {
 import { authenticate } from './stages/authenticate.ts'
 import { decide } from './stages/decide.ts'
 import { forward } from './stages/forward.ts'
+import { goOn } from './stages/go-on.ts'
 import { inspectRequest } from './stages/inspect-request.ts'
 import { inspectResponse } from './stages/inspect-response.ts'
 import { type DecidedRequest, recordDecision, recordRefusal } from './stages/record-decision.ts'
@@ -49,7 +50,9 @@ export async function serve<Target, Kept>(
     begun: false,
   }
   try {
-    const ctx = await authenticate(protocol, arrival, ports)
+    const caller = await authenticate(protocol, arrival, ports)
+    way.ctx = caller
+    const ctx = goOn(caller, arrival, ports)
     way.ctx = ctx
     sink.mark(ctx.txn, undefined)
     flights.add(flight, ctx.caller.chain)
@@ -84,7 +87,7 @@ export async function serve<Target, Kept>(
       decide: (questions, detail) => decideWithin(ctx, record, questions, detail, ports),
     }
     const outcome = await inspectResponse(protocol, exchange, answer, sink)
-    reserved.settle(usedBy(outcome))
+    reserved.settle(usedBy(outcome, ctx.clock.now() - way.started))
     recordOutcome(ctx, record, way.started, outcome, ports)
     return outcome.status
   } catch (error) {
@@ -176,10 +179,30 @@ async function decideWithin(
   }
 }
 
-/** What limits are settled with. */
-function usedBy({ usage }: Outcome): Amounts | undefined {
-  return usage === undefined ? undefined : { input_tokens: usage.prompt, output_tokens: usage.completion }
+/** What limits are settled with; `ms` is what it took. What is not in here is settled as it was reserved. */
+function usedBy({ usage, status, httpStatus = 0 }: Outcome, ms: number): Amounts {
+  const seconds = Math.max(0, ms) / 1000
+  if (usage !== undefined) return { input_tokens: usage.prompt, output_tokens: usage.completion, seconds }
+  // RFC 9110 §15.5: the upstream says that it did not do what it was asked.
+  const isRefused = status === 'upstream_error' && httpStatus >= 400 && httpStatus < 500
+  return isRefused ? { input_tokens: 0, output_tokens: 0, seconds } : { seconds }
 }
+
+/** Whether a request failed before a connection was there that it could have been sent on. */
+function isNeverSent(thrown: unknown): boolean {
+  if (!(thrown instanceof GatewayError)) return false
+  const code: unknown = thrown.cause instanceof Error && 'code' in thrown.cause ? thrown.cause.code : undefined
+  return typeof code === 'string' && UNCONNECTED.has(code)
+}
+
+const UNCONNECTED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
 
 /** Tells the client what went wrong, and the log. */
 async function fail<Target>(
@@ -191,7 +214,7 @@ async function fail<Target>(
   ports: GatewayPorts,
 ): Promise<RequestEnd> {
   const { ctx, target, reserved } = way
-  if (way.begun) reserved?.settle()
+  if (way.begun && !isNeverSent(thrown)) reserved?.settle()
   else reserved?.release()
   let error = knownError(thrown, ctx, ports)
   const decided = way.record

@@ -38,6 +38,10 @@ export interface OriginMemory {
    * `arguments_invalid` for more values than can be looked into.
    */
   originsOf(conversation: string, args: Json): ArgumentOrigins
+  /** Begins a conversation of which its client says that nothing from the actor's earlier ones is in it. */
+  begin(conversation: string): void
+  /** Whether the conversation is remembered, so that it can be gone on with. */
+  knows(conversation: string): boolean
 }
 
 /** Who brought a text into the conversation; for tools the server, and whether the operator trusts it. */

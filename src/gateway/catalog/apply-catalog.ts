@@ -175,12 +175,14 @@ function credentialOf(entry: UpstreamSection, vault: CredentialVault): string | 
 async function applyModel(q: Q, { id, entry }: Declared<ModelSection>, before: Snapshot): Promise<Change> {
   const known = before.models.get(id)
   const upstreamModel = entry.upstreamModel ?? known?.upstreamModel ?? id
+  const price = entry.price ?? known?.price
   const fields = [
     ...(known?.upstream.id === entry.upstream ? [] : ['upstream']),
     ...(known?.upstreamModel === upstreamModel ? [] : ['upstreamModel']),
+    ...(JSON.stringify(known?.price) === JSON.stringify(price) ? [] : ['price']),
   ]
   if (fields.length > 0) {
-    const row = { upstream_id: entry.upstream, upstream_model: upstreamModel, attributes: '{}' }
+    const row = { upstream_id: entry.upstream, upstream_model: upstreamModel, attributes: JSON.stringify({ price }) }
     await q
       .insertInto('models')
       .values({ id, ...row })

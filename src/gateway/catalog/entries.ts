@@ -1,3 +1,4 @@
+import type { Price } from '../../access/index.ts'
 import type { Json } from '../../kernel/index.ts'
 
 export type UpstreamKind = 'openai' | 'anthropic' | 'mcp'
@@ -36,6 +37,7 @@ export interface Model {
   readonly id: string
   readonly upstream: Upstream
   readonly upstreamModel: string
+  readonly price?: Price
 }
 
 /** A tool as its server last described it, and what was decided about that description. */

@@ -54,6 +54,14 @@ const model = z.strictObject({
   upstream: id,
   /** As the upstream names it; the same as here where it is left out. */
   upstreamModel: z.string().min(1).max(200).optional(),
+  /** Money for a million tokens, for budgets of money. */
+  price: z
+    .strictObject({
+      currency: z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters, as in `EUR`'),
+      input: z.number().min(0).max(1_000_000),
+      output: z.number().min(0).max(1_000_000),
+    })
+    .exactOptional(),
 })
 
 /** The sections of a manifest that the catalogue takes; each is a map by id. */

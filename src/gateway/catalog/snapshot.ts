@@ -22,6 +22,11 @@ export const upstreamSettings = z.object({
   tools: z.record(z.string(), z.object({ guarded: z.array(z.string()) })),
 })
 
+/** What the column `attributes` of a model holds. */
+export const modelAttributes = z.object({
+  price: z.object({ currency: z.string(), input: z.number(), output: z.number() }).exactOptional(),
+})
+
 export type UpstreamSettings = z.infer<typeof upstreamSettings>
 
 /** `before` lends its entries where nothing has changed, so that an upstream stays the same object. */
@@ -47,7 +52,9 @@ export async function loadSnapshot(q: Queries<TenantTables>, before?: Snapshot):
   const models = new Map<string, Model>()
   for (const row of modelRows) {
     const upstream = upstreams.get(row.upstream_id) // a foreign key: it is there
-    if (upstream !== undefined) models.set(row.id, { id: row.id, upstream, upstreamModel: row.upstream_model })
+    if (upstream === undefined) continue
+    const attributes = modelAttributes.parse(JSON.parse(row.attributes))
+    models.set(row.id, { id: row.id, upstream, upstreamModel: row.upstream_model, ...attributes })
   }
   const tools = new Map<string, Map<string, ToolEntry>>()
   for (const row of toolRows) {

@@ -25,6 +25,9 @@ export class AnthropicStream implements StreamInspector {
   // Keys can be spelled with escapes, and some readers do not mind their case.
   readonly suspicious = /_start|_use|tooluse|input_json|"usage"|\\u/i
   readonly #calls = new Map<number, PartialCall>()
+  /** What the start of the message says; of the answer that is next to nothing. */
+  #begun: Usage | undefined
+  /** Absent until the end of the message says what it was: half of a count would be taken for all of it. */
   usage: Usage | undefined
 
   get attentive(): boolean {
@@ -46,7 +49,7 @@ export class AnthropicStream implements StreamInspector {
         this.#close(indexOf(event))
         return this.#hold()
       case 'message_delta':
-        this.usage = usageOf(event.usage, this.usage)
+        this.usage = usageOf(event.usage, this.usage ?? this.#begun)
         return this.attentive ? 'after' : 'pass'
       case 'message_stop':
         return this.attentive ? 'after' : 'pass'
@@ -75,7 +78,7 @@ export class AnthropicStream implements StreamInspector {
 
   #start(message: JsonObject): Sight {
     if (objectsIn(message.content).length > 0) throw broken('the upstream sent content before its stream began')
-    this.usage = usageOf(message.usage, this.usage)
+    this.#begun = usageOf(message.usage, this.#begun)
     return this.#hold()
   }
 

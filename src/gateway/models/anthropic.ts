@@ -2,9 +2,11 @@ import type { Context, Json } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
+import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
 import { readAnthropicAnswer, SUSPICIOUS_MESSAGE } from './anthropic-answer.ts'
 import { AnthropicStream } from './anthropic-stream.ts'
 import { denialDetail, denialText } from './denial-text.ts'
+import { completionEstimate, NO_TOKENS } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
   checkMessages,
@@ -17,6 +19,7 @@ import {
   planFor,
   type RequestBody,
   upstreamHeaders,
+  using,
   writeBody,
 } from './model-request.ts'
 import { nameOf, observation, type Said, textsOf, toolSource } from './observation.ts'
@@ -68,9 +71,10 @@ async function inspectRequest(
   checkTools(body)
   if (Array.isArray(body.tools)) await learnTools(ctx, listTools, ports)
   const kept = { observe: observation(ctx, () => saidIn(body, ports), ports) }
+  const estimate = path === COUNT ? NO_TOKENS : completionEstimate(body)
   body.model = model.upstreamModel
   return {
-    questions: [modelQuestion('model:invoke', name)],
+    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate) }],
     kept,
     proceed: ([decision]) =>
       planFor(ctx, name, decision, ports, () => ({
@@ -147,11 +151,14 @@ const dialect: Dialect<AnthropicTarget> = {
 }
 
 function denied(denial: Denial): HttpAnswer {
-  return answer(403, {
+  const wait = retryAfterOf(denial.decision)
+  const [status, type] = wait === undefined ? [403, 'permission_error'] : [429, 'rate_limit_error']
+  const body = {
     type: 'error',
-    error: { type: 'permission_error', message: denialText(denial), sallyport: denialDetail(denial) },
+    error: { type, message: denialText(denial), sallyport: denialDetail(denial) },
     request_id: denial.txn ?? null,
-  })
+  }
+  return answer(status, body, retryAfterHeader(wait))
 }
 
 function failed({ error, status, txn, record }: Failure): HttpAnswer {
@@ -175,6 +182,6 @@ function errorEvent(body: string): string {
   return `event: error\ndata: ${body}\n\n`
 }
 
-function answer(status: number, body: object): HttpAnswer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+function answer(status: number, body: object, more: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(body) }
 }

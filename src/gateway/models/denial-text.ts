@@ -1,4 +1,5 @@
 import type { Denial } from '../protocol.ts'
+import { retryAfterOf } from '../withheld.ts'
 
 /** What was denied and why, and what would help, in one line. */
 export function denialText({ question, decision }: Denial): string {
@@ -11,10 +12,12 @@ export function denialText({ question, decision }: Denial): string {
 
 /** The same for programs; stands as `sallyport` in an error object. */
 export function denialDetail({ txn, record, decision }: Denial) {
+  const wait = retryAfterOf(decision)
   return {
     txn,
     record,
     policies: [...new Set(decision.reasons.map(({ policy }) => policy))],
     advice: decision.remedy === undefined ? [] : [decision.remedy],
+    ...(wait === undefined ? {} : { retryAfter: wait }),
   }
 }

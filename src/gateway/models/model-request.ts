@@ -1,10 +1,11 @@
-import type { Decision } from '../../access/index.ts'
+import type { Amounts, Decision } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import { hasTooManyMembers } from '../json-members.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '../protocol.ts'
+import { isPermitted } from '../withheld.ts'
 import { isObject } from './untrusted-json.ts'
 
 /** The body of a request, ours to change: it was parsed here, and what goes up is written from it. */
@@ -57,6 +58,9 @@ const DECIDING: ReadonlySet<string> = new Set([
   'web_search_options',
   'mcp_servers',
   'container',
+  'max_tokens',
+  'max_completion_tokens',
+  'n',
 ])
 // OpenRouter, LiteLLM and xAI: other models to fall back to, other servers to turn to, tools that the upstream runs.
 const UNDECIDED: ReadonlySet<string> = new Set([
@@ -105,6 +109,11 @@ export function modelQuestion(action: ModelAction, name: string): Asked {
   return { action, resource: { type: 'Model', id: name.slice(0, LONGEST_NAME) } }
 }
 
+/** What a question says for limits: what it will use, and what that costs. */
+export function using({ price }: Model, amounts: Amounts): Pick<Asked, 'amounts' | 'price'> {
+  return price === undefined ? { amounts } : { amounts, price }
+}
+
 const LONGEST_NAME = 200
 
 /** Forwards where the model may be invoked; where it may not, says so only to those who may see that it is there. */
@@ -116,7 +125,9 @@ export function planFor(
   request: () => UpstreamRequest,
 ): Plan {
   if (decision?.decision === 'allow') return { kind: 'forward', request: request() }
-  const canSee = ports.access.decide(ctx, modelQuestion('model:list', name)).decision === 'allow'
+  const canSee =
+    (decision !== undefined && isPermitted(decision)) ||
+    isPermitted(ports.access.decide(ctx, modelQuestion('model:list', name)))
   if (!canSee || decision === undefined) return planHidden(ctx, name, 'model:invoke', decision, ports)
   return { kind: 'deny', decision, question: modelQuestion('model:invoke', name) }
 }

@@ -11,7 +11,7 @@ export interface Said {
 
 /**
  * Tells the memory of origins what was said, now or when it is first needed: a gateway key begins a new conversation with
- * every request, so that only a tool call in this very answer can ask for it.
+ * every request unless it says otherwise, so that only a tool call in this very answer can ask for it.
  */
 export function observation(ctx: Context, said: () => readonly Said[], ports: GatewayPorts): () => void {
   let isTold = false
@@ -21,7 +21,7 @@ export function observation(ctx: Context, said: () => readonly Said[], ports: Ga
     const conversation = conversationOf(ctx)
     for (const { source, text } of said()) ports.origin.observe(conversation, source, text)
   }
-  if (ctx.caller.authentication.method !== 'gateway_key') tell()
+  if (ctx.caller.authentication.method !== 'gateway_key' || ports.origin.knows(conversationOf(ctx))) tell()
   return tell
 }
 

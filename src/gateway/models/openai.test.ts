@@ -564,3 +564,22 @@ test('a slow client slows the upstream down', async (t) => {
   assert.ok(written < 40_000_000, `${written} bytes went out although nobody reads`)
   await answer.body?.cancel()
 })
+
+test('who goes on with a conversation under a gateway key may rely on what was said in it', async (t) => {
+  let asked = 0
+  const gateway = await startTestGateway(t, (request, response) => {
+    const call = toolCall('send', '{"to":"carol@example.com"}')
+    const message = asked++ === 0 ? { role: 'assistant', content: 'Noted.' } : { role: 'assistant', tool_calls: [call] }
+    answerJson(completion(message))(request, response)
+  })
+  const begun = await gateway.post(CHAT, ASK, { headers: { 'sallyport-txn': 'new' } })
+  const txn = begun.headers.get('sallyport-txn') ?? assert.fail()
+  const next = { model: 'chat', messages: [{ role: 'user', content: 'now do it' }] }
+  assert.equal((await gateway.post(CHAT, next, { headers: { 'sallyport-txn': txn } })).status, 200)
+  assert.equal((await gateway.post(CHAT, next)).status, 200)
+  const origins = (await gateway.records()).flatMap(({ body }) => ('origin' in body ? [body.origin] : []))
+  assert.deepEqual(origins, [
+    { '/to': { source: 'user', trusted: true } },
+    { '/to': { source: 'model', trusted: false } },
+  ])
+})

@@ -3,7 +3,9 @@ import type { Model } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
+import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
 import { denialDetail, denialText } from './denial-text.ts'
+import { completionEstimate, embeddingEstimate } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
   checkMessages,
@@ -17,6 +19,7 @@ import {
   planHidden,
   type RequestBody,
   upstreamHeaders,
+  using,
   writeBody,
 } from './model-request.ts'
 import { nameOf, observation, type Said, textsOf, toolSource } from './observation.ts'
@@ -96,9 +99,10 @@ async function inspectInvocation(
   if (request.path === CHAT) checkChat(body)
   if (Array.isArray(body.tools) || Array.isArray(body.functions)) await learnTools(ctx, listTools, ports)
   const kept = request.path === CHAT ? prepareChat(ctx, body, ports) : NOTHING_KEPT
+  const estimate = request.path === CHAT ? completionEstimate(body) : embeddingEstimate(body)
   body.model = model.upstreamModel
   return {
-    questions: [modelQuestion('model:invoke', name)],
+    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate) }],
     kept,
     proceed: ([decision]) =>
       planFor(ctx, name, decision, ports, () => ({
@@ -208,15 +212,19 @@ function dialectFor(kept: OpenAiKept): Dialect<OpenAiTarget> {
 }
 
 function denied(denial: Denial): HttpAnswer {
-  return json(403, {
+  const wait = retryAfterOf(denial.decision)
+  const [status, type, code] =
+    wait === undefined ? [403, 'permission_error', 'denied'] : [429, 'rate_limit_error', 'rate_limit_exceeded']
+  const body = {
     error: {
       message: denialText(denial),
-      type: 'permission_error',
-      code: 'denied',
+      type,
+      code,
       param: null,
       sallyport: denialDetail(denial),
     },
-  })
+  }
+  return json(status, body, retryAfterHeader(wait))
 }
 
 function failed({ error, status, txn, record }: Failure): HttpAnswer {
@@ -232,6 +240,6 @@ function errorEvent(body: string): string {
   return `data: ${body}\n\n`
 }
 
-function json(status: number, body: object): HttpAnswer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+function json(status: number, body: object, more: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { 'content-type': 'application/json', ...more }, body: JSON.stringify(body) }
 }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
-import { type Address, alsoNamed, findAddresses, hostOf } from './addresses.ts'
 import { cleanText, foldCase, isPlain, literalText } from './clean-text.ts'
-import { readings, unescapeJson } from './encodings.ts'
-import { hasToken, type Strictness, separateScripts } from './token-boundary.ts'
+import { namedAddresses, spokenForms } from './named-addresses.ts'
+import { hasToken, type Strictness } from './token-boundary.ts'
 
 /** Who brought a text into the conversation. `trusted` is said of a tool server by the operator. */
 export interface Source {
@@ -11,12 +10,26 @@ export interface Source {
   readonly trusted?: boolean | undefined
 }
 
+/** When something was said. */
+export interface Moment {
+  /** Position among everything that was said anywhere: the smaller came first. */
+  readonly order: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
 /** Where something was seen first. */
-export interface Sight {
+export interface Sight extends Moment {
   readonly kind: 'user' | 'system' | 'trusted' | 'untrusted'
   readonly server: string | undefined
-  /** Position in the conversation: the smaller came first. */
-  readonly order: number
+}
+
+/** What an actor has met in its other conversations. */
+export interface Earlier {
+  hear(utterance: Utterance): void
+  /** Something untrusted was said and will never be read. */
+  lose(moment: Moment): void
+  taintOf(name: string, moment: Moment): Sight | undefined
 }
 
 /**
@@ -25,22 +38,31 @@ export interface Sight {
  * Text that makes a value trustworthy (user, system, trusted tools) is read strictly: a value was said where it stands as
  * a whole token. Text that makes it suspicious is read loosely and in every decoding. What the model wrote is nobody's
  * word: it neither makes a value trustworthy nor takes away that the user names it later.
+ *
+ * What is said under the roles of the user or the system may be a summary of an earlier conversation: an address that
+ * untrusted content brought up there stays suspicious here (see `EarlierSights`), unless this one began afresh.
  */
 export class Conversation {
   readonly #said: Statement[] = []
   readonly #addresses = new Map<string, Sight>()
   readonly #heard = { strict: new Set<string>(), loose: new Set<string>() }
   readonly #limit: number
+  readonly #earlier: Earlier
+  readonly #isAfresh: boolean
   #waiting: Utterance[] = []
-  #order = 0
   #size = 0
   /** Position of the first thing that was said and is not known. */
   #lostAt: number
 
-  /** `limit` in characters kept. `complete` is false where an earlier part of the conversation has been forgotten. */
-  constructor(limit: number, complete: boolean) {
+  /**
+   * `limit` in characters kept. `began`: in the middle where an earlier part of it has been forgotten; `afresh` where its
+   * client says that nothing from earlier conversations is in it.
+   */
+  constructor(limit: number, began: 'unseen' | 'seen' | 'afresh', earlier: Earlier) {
     this.#limit = limit
-    this.#lostAt = complete ? Number.POSITIVE_INFINITY : -1
+    this.#earlier = earlier
+    this.#isAfresh = began === 'afresh'
+    this.#lostAt = began === 'unseen' ? -1 : Number.POSITIVE_INFINITY
   }
 
   /** Characters kept. */
@@ -58,14 +80,14 @@ export class Conversation {
   }
 
   /** Only takes note: what this costs is paid when something is asked. */
-  observe(source: Source, parts: readonly string[]): void {
+  observe(source: Source, parts: readonly string[], { order, at }: Moment): void {
     if (source.kind === 'model') return
     const kind = source.kind === 'tool' ? (source.trusted === true ? 'trusted' : 'untrusted') : source.kind
     const strictness: Strictness = kind === 'untrusted' ? 'loose' : 'strict'
-    const sight: Sight = { kind, server: source.kind === 'tool' ? source.server : undefined, order: this.#order++ }
-    for (const text of parts) this.#hear({ sight, strictness, text })
+    const sight: Sight = { kind, server: source.kind === 'tool' ? source.server : undefined, order, at }
+    for (const text of parts) this.#hear(text, strictness, sight)
     // Content items may cut through a value.
-    if (strictness === 'loose' && parts.length > 1) this.#hear({ sight, strictness, text: parts.join('') })
+    if (strictness === 'loose' && parts.length > 1) this.#hear(parts.join(''), strictness, sight)
   }
 
   /** Where this text was first said as a whole token. */
@@ -87,37 +109,47 @@ export class Conversation {
     )?.sight
   }
 
-  /** Where this address was first given, in whatever spelling. */
+  /** Where this address was first given, in whatever spelling: here, or to the same actor before. */
   sightOfAddress(canonical: string): Sight | undefined {
     this.#listen()
-    return this.#addresses.get(canonical)
+    const sight = this.#addresses.get(canonical)
+    if (this.#isAfresh || sight?.kind === 'untrusted' || sight?.kind === 'trusted') return sight
+    const earlier = this.#earlier.taintOf(canonical, sight ?? LATEST)
+    // Of what nobody has named here there is nothing to doubt, only to say where it came from.
+    return sight === undefined && earlier?.server === undefined ? undefined : (earlier ?? sight)
   }
 
-  #hear(utterance: Utterance): void {
-    const { strictness, text } = utterance
-    if (strictness === 'strict' && this.#lostAt < utterance.sight.order) return
+  #hear(text: string, strictness: Strictness, sight: Sight): void {
+    if (strictness === 'strict' && this.#lostAt < sight.order) return
     // Clients send the whole history with every request: what was heard before changes nothing.
     const digest = hash('sha256', text, 'base64')
     if (this.#heard.loose.has(digest) || (strictness === 'strict' && this.#heard.strict.has(digest))) return
-    if (!this.#takes(text.length + digest.length, utterance.sight)) return
+    if (!this.#takes(text.length + digest.length, sight)) {
+      if (strictness === 'loose') this.#earlier.lose(sight)
+      return
+    }
     this.#heard[strictness].add(digest)
+    const utterance = new Utterance(sight, strictness, text)
     this.#waiting.push(utterance)
+    this.#earlier.hear(utterance)
   }
 
   #listen(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { sight, strictness, text } of waiting) {
+    for (const utterance of waiting) {
+      const { sight, strictness, text } = utterance
       if (strictness === 'strict' && this.#lostAt < sight.order) continue
-      const spoken = [...new Set([text, unescapeJson(text)].map(cleanText))]
+      const spoken = spokenForms(text)
       // Trustworthy text is compared exactly as well.
       const cost = spoken.reduce((sum, form) => sum + form.length * (strictness === 'strict' ? 2 : 1), 0)
       if (!this.#takes(cost - text.length, sight)) continue
       for (const form of spoken) this.#said.push(statementOf(sight, strictness, form, text))
-      // What stands encoded in a long text counts as nobody's word, which is no better: reading it in every way takes long.
-      const isRead = strictness === 'loose' && text.length <= LONG_TEXT
-      const forms = isRead ? new Set([...spoken, ...readings(text).map(cleanText)]) : spoken
-      for (const form of forms) this.#noteAddresses(sight, strictness, form)
+      for (const name of utterance.names()) {
+        if (this.#addresses.has(name)) continue
+        this.#addresses.set(name, sight)
+        this.#size += name.length
+      }
     }
   }
 
@@ -129,26 +161,28 @@ export class Conversation {
     this.#size += characters
     return true
   }
-
-  #noteAddresses(sight: Sight, strictness: Strictness, text: string): void {
-    const separated = separateScripts(text)
-    const found = [...findAddresses(text), ...(separated === text ? [] : findAddresses(separated))]
-    for (const address of found) {
-      for (const name of namesOf(address, strictness)) {
-        if (this.#addresses.has(name)) continue
-        this.#addresses.set(name, sight)
-        this.#size += name.length
-      }
-    }
-  }
 }
 
-const LONG_TEXT = 250_000
+const LATEST: Moment = { order: Number.POSITIVE_INFINITY, at: 0 }
 
-interface Utterance {
+/** A text as it was said. */
+export class Utterance {
   readonly sight: Sight
   readonly strictness: Strictness
   readonly text: string
+  #names: ReadonlySet<string> | undefined
+
+  constructor(sight: Sight, strictness: Strictness, text: string) {
+    this.sight = sight
+    this.strictness = strictness
+    this.text = text
+  }
+
+  /** See `namedAddresses`; looked for when first asked. */
+  names(): ReadonlySet<string> {
+    this.#names ??= namedAddresses(this.text, this.strictness)
+    return this.#names
+  }
 }
 
 type Statement =
@@ -181,10 +215,4 @@ function says(statement: Statement, needle: Needle, literal: string | undefined)
   return needle.foldable
     ? hasToken(statement.folded, needle.folded, 'strict')
     : hasToken(statement.exact, needle.exact, 'strict')
-}
-
-/** What a text names that holds this address. Suspicious text taints the host of a mail address as well. */
-function namesOf(address: Address, strictness: Strictness): readonly string[] {
-  const host = strictness === 'loose' ? hostOf(address) : undefined
-  return [address.canonical, ...alsoNamed(address), ...(host === undefined ? [] : [host])]
 }

@@ -22,12 +22,19 @@ export function valueOrigins(
     case 'string':
       return value.trim() === '' ? [] : textOrigins(value, conversation)
     case 'number':
-      return [earliest(spelledNumbers(value).map((text) => conversation.sightOfText(text))) ?? unknown(conversation)]
+      return [numberOrigin(value, conversation)]
     case 'boolean':
       return [conversation.sightOfText(String(value)) ?? unknown(conversation)]
     default:
       return []
   }
+}
+
+function numberOrigin(value: number, conversation: Conversation): ValueOrigin {
+  const said = earliest(spelledNumbers(value).map((text) => conversation.sightOfText(text)))
+  // An account or telephone number.
+  const named = Number.isSafeInteger(value) ? conversation.sightOfAddress(`number:${Math.abs(value)}`) : undefined
+  return (named?.kind === 'untrusted' ? earliest([said, named]) : said) ?? unknown(conversation)
 }
 
 function textOrigins(value: string, conversation: Conversation): readonly ValueOrigin[] {

@@ -1,5 +1,6 @@
 import type { GatewayErrorCode } from '../errors.ts'
 import type { Denial, Failure, HttpAnswer, Reference } from '../protocol.ts'
+import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
 import { writeEvent } from './event-stream.ts'
 import { type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
 import { isUnknownMethod } from './methods.ts'
@@ -19,18 +20,22 @@ export interface Addressee {
  * it on. What is no request gets an HTTP error.
  */
 export function answerDenial({ question, decision, txn, record, target }: Denial<Addressee>): HttpAnswer {
+  const wait = retryAfterOf(decision)
   const data = {
     txn: txn ?? null,
     record: record ?? null,
     policies: [...new Set(decision.reasons.map(({ policy }) => policy))],
     advice: decision.remedy === undefined ? [] : [decision.remedy],
+    ...(wait === undefined ? {} : { retryAfter: wait }),
   }
   const why = decision.reasons[0]?.title ?? (isUnknownMethod(question) ? decision.remedy : 'no policy permits it')
   if (isUnknownMethod(question) && target.generation === 'stateless') {
     // MCP 2026-07-28: a method that is not implemented is answered with 404 and "method not found".
     return answer(404, target.id, { code: RPC.methodNotFound, message: `denied: ${why}`, data })
   }
-  return answer(target.id === null ? 403 : 200, target.id, { code: RPC.denied, message: `denied: ${why}`, data })
+  const status = target.id === null ? (wait === undefined ? 403 : 429) : 200
+  const denied = answer(status, target.id, { code: RPC.denied, message: `denied: ${why}`, data })
+  return { ...denied, headers: { ...denied.headers, ...retryAfterHeader(wait) } }
 }
 
 export function answerFailure({ error, status, target, ...reference }: Failure<Addressee>): HttpAnswer {

@@ -3,6 +3,7 @@ import type { Context } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Asked, Plan } from '../protocol.ts'
+import { isPermitted } from '../withheld.ts'
 import { serverQuestion } from './methods.ts'
 
 /**
@@ -15,7 +16,8 @@ export function refuse(
   refused: { readonly question: Asked; readonly decision: Decision },
   access: GatewayPorts['access'],
 ): Plan {
-  if (access.decide(ctx, serverQuestion('toolserver:connect', server)).decision === 'allow') {
+  // Whoever is only kept waiting knows the server.
+  if (isPermitted(refused.decision) || isPermitted(access.decide(ctx, serverQuestion('toolserver:connect', server)))) {
     return { kind: 'deny', ...refused }
   }
   const anywhere = decideOnNoServer(ctx, access)

@@ -32,6 +32,8 @@ export interface TestGateway {
   url(server: string): URL
   /** A fresh access token; each has a request id of its own. */
   token(name: string, scope?: string): Promise<string>
+  /** A gateway key. */
+  key(name: string): Promise<string>
   txnOf(token: string): Txn
   records(kind?: string): Promise<readonly StoredRecord[]>
   setPolicies(text: string): Promise<void>
@@ -182,6 +184,7 @@ export async function startTestGateway(
       assert.ok(typeof body === 'object' && body !== null && 'access_token' in body, JSON.stringify(body))
       return String(body.access_token)
     },
+    key: async (name) => (await directory.issueGatewayKey(name)).secret,
     txnOf: (token) => claimsOf(token).txn ?? newTxn(0),
     records: async (kind) =>
       (await log.search({}, { limit: 1000 })).records
