@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type PrincipalId, type PrincipalRef, parsePrincipalId } from '../../kernel/index.ts'
-import type { TenantTables } from '../../store/index.ts'
-import type { AccessRequest } from './access-request.ts'
+import type { Queries, TenantTables } from '../../store/index.ts'
+import type { AccessRequest, RequestState } from './access-request.ts'
 
 type Row = TenantTables['access_requests']
 
@@ -81,6 +81,31 @@ export function requestOf(row: Row): AccessRequest {
     closedAt: row.closed_at ?? undefined,
   }
 }
+
+/** The latest first. */
+export async function requestsIn(
+  q: Queries<TenantTables>,
+  { state, limit }: { readonly state?: RequestState | undefined; readonly limit: number },
+  now: number,
+): Promise<readonly AccessRequest[]> {
+  let found = q.selectFrom('access_requests').selectAll().orderBy('id', 'desc').limit(limit)
+  if (state !== undefined) found = found.where('state', '=', STORED[state])
+  if (state === 'pending') found = found.where('expires_at', '>', now)
+  if (state === 'expired') found = found.where('expires_at', '<=', now)
+  if (state === 'approved') found = found.where('ends_at', '>', now)
+  if (state === 'ended') found = found.where('ends_at', '<=', now)
+  return (await found.execute()).map(requestOf)
+}
+
+const STORED = {
+  pending: 'pending',
+  expired: 'pending',
+  approved: 'approved',
+  ended: 'approved',
+  denied: 'denied',
+  cancelled: 'cancelled',
+  revoked: 'revoked',
+} as const
 
 function actorIn(chain: readonly PrincipalRef[]): PrincipalRef | undefined {
   return chain[chain.length - 1]
