@@ -89,12 +89,25 @@ async function load(log: Log, callers: number, count: number, latencies: number[
       while (left-- > 0) {
         const start = performance.now()
         await log.append(
-          decision(variety === 1 ? {} : { person: `person-${left % variety}`, tool: `files/${left % 500}` }),
+          decision(
+            variety === 1
+              ? {}
+              : {
+                  person: `person-${left % variety}`,
+                  tool: `files/${left % 500}`,
+                  path: `${wordOf(left)}/q${left}.md`,
+                },
+          ),
         )
         latencies.push(performance.now() - start)
       }
     }),
   )
+}
+
+// Some words in every second record, most of them rarely: 20,000 in all, as a written language has them.
+function wordOf(n: number): string {
+  return `word${Math.floor(20_000 ** (((n * 2_654_435_761) % 2 ** 32) / 2 ** 32))}`
 }
 
 async function largeLog(size: number): Promise<void> {
@@ -120,6 +133,18 @@ async function largeLog(size: number): Promise<void> {
     cursor = page.cursor
   }
   print(`${count(size)} records: all ${found} records of one principal`, since(all))
+  const texts = { 'a rare word': 'word17321', 'two words': 'word1500 person', 'one record': `q${size >> 1}` }
+  for (const [what, text] of Object.entries(texts)) {
+    const many = await again.search({ text })
+    print(
+      `${count(size)} records: full text, ${what} (${many.records.length})`,
+      await median(10, () => again.search({ text })),
+    )
+  }
+  print(
+    `${count(size)} records: full text, a word that is not there`,
+    await median(10, () => everything(again, 'nowhere')),
+  )
   await again.close()
 
   for (const sealing of [undefined, place.keys.sealing]) {
@@ -132,6 +157,11 @@ async function largeLog(size: number): Promise<void> {
     const what = sealing === undefined ? 'verify' : 'verify with bodies and search index'
     print(`${count(size)} records: ${what}`, perSecond({ count: size, ms }))
   }
+}
+
+async function everything(log: Log, text: string): Promise<void> {
+  let cursor: string | undefined = ''
+  while (cursor !== undefined) cursor = (await log.search({ text }, cursor === '' ? {} : { cursor })).cursor
 }
 
 function timed(count: number, work: () => void): Timing {

@@ -7,6 +7,8 @@ export type AuditErrorCode =
   | 'log_overloaded'
   /** the file is not a log of ours, or lacks what it once held */
   | 'log_corrupt'
+  /** the file is not what was signed last under its name: it was restored, or cut off */
+  | 'log_restored'
   | 'record_invalid'
   | 'record_unknown'
   | 'search_invalid'

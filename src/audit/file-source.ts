@@ -1,13 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
-import { errorText } from '../kernel/index.ts'
-import { openSqlite } from '../store/index.ts'
+import type { SQLOutputValue } from 'node:sqlite'
 import { HASH_SIZE, TILE_WIDTH } from '../translog/index.ts'
-import { AuditError } from './errors.ts'
 import type { LogSource } from './log-source.ts'
+import { openForReading } from './open-for-reading.ts'
 import { verifyContents } from './verify-contents.ts'
+import { verifyOrigins } from './verify-origins.ts'
 
 /**
  * The log in a file, or in a copy of one, opened for reading only. With `sealing` the bodies and the search index are
@@ -44,7 +41,20 @@ export function fileSource(path: string, sealing?: KeyObject): LogSource {
         ? hashes
         : undefined
     },
-    contents: (covered, onProgress) => verifyContents(db, covered, sealing, onProgress),
+    async origins() {
+      const rows = db.prepare('SELECT origin, first, after FROM origins ORDER BY id').all()
+      return rows.map(({ origin, first, after }) => ({
+        origin: String(origin),
+        first: Number(first),
+        ...(after === null ? {} : { after: String(after) }),
+      }))
+    },
+    contents: async (covered, onProgress) => {
+      const contents = await verifyContents(path, db, covered, sealing, onProgress)
+      return sealing === undefined
+        ? contents
+        : { ...contents, problems: [...contents.problems, ...verifyOrigins(db, sealing)] }
+    },
     close: () => db.close(),
   }
 }
@@ -54,40 +64,4 @@ function edgeOf({ size, hashes }: Record<string, SQLOutputValue>, n: number, wid
   const kept = Number(size) - n * TILE_WIDTH
   if (!(hashes instanceof Uint8Array) || kept >= TILE_WIDTH || hashes.length !== kept * HASH_SIZE) return undefined
   return width <= kept ? hashes.subarray(0, width * HASH_SIZE) : undefined
-}
-
-function openForReading(path: string): DatabaseSync {
-  if (!existsSync(path)) throw new AuditError('log_unavailable', `there is no log \`${path}\``)
-  let db: DatabaseSync | undefined
-  try {
-    db = tryOpen(() => openSqlite(path, { readOnly: true })) ?? openImmutable(path)
-    db.exec('BEGIN')
-    db.prepare('SELECT 1 FROM records LIMIT 1').get()
-    return db
-  } catch (error) {
-    db?.close()
-    throw new AuditError('log_corrupt', `\`${path}\` is not a log that can be read`, {
-      detail: errorText(error),
-      cause: error,
-    })
-  }
-}
-
-function tryOpen(open: () => DatabaseSync): DatabaseSync | undefined {
-  let db: DatabaseSync | undefined
-  try {
-    db = open()
-    db.prepare('SELECT 1 FROM sqlite_schema').get()
-    return db
-  } catch {
-    db?.close()
-    return undefined
-  }
-}
-
-// A copy on a medium that can't be written: SQLite wants to make files beside it unless told that nothing changes.
-function openImmutable(path: string): DatabaseSync {
-  const url = pathToFileURL(path)
-  url.searchParams.set('immutable', '1')
-  return new DatabaseSync(url, { readOnly: true })
 }

@@ -3,8 +3,9 @@ import type { BodyKey } from './body-keys.ts'
 import { parseBodyText } from './body-text.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogWriter } from './log-writer.ts'
-import { encodeOffsets, parseOffsets, SEGMENT_SIZE } from './postings.ts'
+import { encodeOffsets, parseOffsets } from './offset-lists.ts'
 import { eachTerm, sealTerm } from './search-terms.ts'
+import { SEGMENT_SIZE } from './segment.ts'
 import type { Tombstones } from './tombstones.ts'
 
 /** Days that the bodies of a retention class are kept; a class that is not named, or is held, is kept for ever. */
@@ -74,6 +75,7 @@ function forgetInSegment(file: LogFile, seal: number, segment: number): number {
     .all(first, first + SEGMENT_SIZE - 1, seal)
   const isGrowing = segment === Math.floor(file.size / SEGMENT_SIZE)
   const gone = new Map<number, number[]>()
+  const bodies: [number, object][] = []
   const root = file.keys.rootOf(seal)
   for (const row of rows) {
     const index = Number(row.idx)
@@ -81,12 +83,16 @@ function forgetInSegment(file: LogFile, seal: number, segment: number): number {
     const body = opened && parseBodyText(opened.text)?.body
     if (body === undefined) continue
     if (isGrowing) file.growingSegment.remove(index, body)
+    bodies.push([index % SEGMENT_SIZE, body])
     eachTerm(body, (term) => {
       const number = file.terms.of(term)
       gone.set(number, [...(gone.get(number) ?? []), index % SEGMENT_SIZE])
     })
   }
-  if (!isGrowing) for (const [term, offsets] of gone) removePostings(file, term, segment, offsets)
+  if (!isGrowing) {
+    for (const [term, offsets] of gone) removePostings(file, term, segment, offsets)
+    file.words.remove(segment, bodies)
+  }
   file.db
     .prepare('UPDATE records SET body = NULL WHERE idx BETWEEN ? AND ? AND seal = ?')
     .run(first, first + SEGMENT_SIZE - 1, seal)

@@ -1,3 +1,4 @@
+export type { Continuation, LogOrigin, WitnessClaim } from './continuation.ts'
 export { AuditError, type AuditErrorCode } from './errors.ts'
 export {
   type ExportStatus,
@@ -36,4 +37,4 @@ export { type DeclaredRetention, declareRetention, retentionSections, storedRete
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
 export { fileTombstones, type Tombstones } from './tombstones.ts'
-export { type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'
+export { type ContinuedLog, type VerifyOptions, type VerifyReport, verifyLog } from './verify.ts'

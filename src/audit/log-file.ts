@@ -13,14 +13,17 @@ import {
 import { openBody, sealBody } from './body-cipher.ts'
 import { BodyKeys } from './body-keys.ts'
 import { parseBodyText } from './body-text.ts'
+import type { LogOrigin } from './continuation.ts'
 import { AuditError } from './errors.ts'
 import { BODY_SCHEMA, encodeLeaf, parseLeaf } from './leaf.ts'
 import type { LogKeys } from './log-keys.ts'
 import { logMigrations } from './log-tables.ts'
-import { GrowingSegment, SEGMENT_SIZE, SegmentWriter } from './postings.ts'
+import { GrowingSegment, SegmentWriter } from './postings.ts'
 import type { NewRecord } from './record.ts'
 import { TermNumbers } from './search-terms.ts'
+import { SEGMENT_SIZE } from './segment.ts'
 import { txnNumber } from './txn-number.ts'
+import { WordHashes, WordTable } from './word-index.ts'
 
 /** A record on its way into the file; `text` is what its commitment covers. */
 export interface PreparedRecord {
@@ -30,7 +33,10 @@ export interface PreparedRecord {
 
 export interface LogFileOptions {
   readonly path: string
+  /** The name of a log that is begun; one that is there has its own. */
   readonly origin: string
+  /** Of the checkpoints of so many records in a row only the newest is kept; 4096 where left out. */
+  readonly checkpointSpacing?: number
   readonly keys: LogKeys
   readonly openDatabase: (path: string) => DatabaseSync
 }
@@ -50,35 +56,39 @@ export class LogFile {
   readonly db: DatabaseSync
   readonly keys: BodyKeys
   readonly terms: TermNumbers
+  readonly words: WordTable
   readonly #path: string
   readonly #opened: Stats
-  readonly #origin: { readonly id: number; readonly name: string }
+  readonly #spacing: number
   readonly #tree: TreeBuilder
   readonly #segment: GrowingSegment
   readonly #segmentWriter: SegmentWriter
   readonly #statements: Statements
+  #origin: { readonly id: number; readonly name: string }
   #dataVersion: unknown
   #checkpoint: { readonly size: number; readonly note: string } | undefined
 
   /** Opens the file, and makes it where there is none. Reads only the right edge, whatever the size of the log. */
-  constructor({ path, origin, keys, openDatabase }: LogFileOptions) {
+  constructor({ path, origin, keys, openDatabase, checkpointSpacing = 4096 }: LogFileOptions) {
     this.#path = path
+    this.#spacing = checkpointSpacing
     this.db = openDatabase(path)
     try {
       migrate(this.db, logMigrations, path)
       this.#opened = statSync(path)
       this.keys = new BodyKeys(this.db, keys.sealing)
       this.#statements = prepareStatements(this.db)
-      this.#segmentWriter = new SegmentWriter(this.db)
       const size = Number(this.db.prepare('SELECT coalesce(max(idx), -1) + 1 AS size FROM records').get()?.size)
-      const known = this.#currentOrigin(origin)
+      const known = this.#currentOrigin()
       const termKey = this.keys.termKey({ create: false })
       if (known === undefined || termKey === undefined) this.#begin()
-      this.#origin = known ?? { id: this.#startOrigin(origin), name: origin }
+      this.#origin = known ?? { id: this.#startOrigin(origin, size), name: origin }
       const key = termKey ?? this.keys.termKey({ create: true })
       if (key === undefined) throw corrupt('the key of its search index cannot be opened')
       if (known === undefined || termKey === undefined) this.#statements.commit.run()
       this.terms = new TermNumbers(key)
+      this.words = new WordTable(this.db, new WordHashes(key))
+      this.#segmentWriter = new SegmentWriter(this.db, this.words)
       this.#tree = TreeBuilder.restore(size, (level, n, width) => this.#restoreTile(level, n, width))
       this.#segment = new GrowingSegment(this.terms)
       this.#restoreSegment(size)
@@ -94,8 +104,19 @@ export class LogFile {
     return this.#tree.size
   }
 
+  /** The name that the log signs under. */
   get origin(): string {
     return this.#origin.name
+  }
+
+  /** Every name that it has signed under, the oldest first. */
+  origins(): readonly LogOrigin[] {
+    const rows = this.db.prepare('SELECT origin, first, after FROM origins ORDER BY id').all()
+    return rows.map(({ origin, first, after }) => ({
+      origin: String(origin),
+      first: Number(first),
+      ...(after === null ? {} : { after: String(after) }),
+    }))
   }
 
   /** The segment of the search index that is not in the file yet. */
@@ -137,6 +158,18 @@ export class LogFile {
     return first
   }
 
+  /** Goes on under a new name, with a first record that says so. Returns its index, once it is durable. */
+  continueAs(origin: string, after: string | undefined, prepared: PreparedRecord): number {
+    const first = this.size
+    this.#begin()
+    const id = this.#startOrigin(origin, first, after)
+    this.#appendOne(prepared.record, prepared.text)
+    this.#statements.commit.run()
+    this.#origin = { id, name: origin }
+    this.#checkpoint = undefined
+    return first
+  }
+
   /** Signs and stores a checkpoint over everything there is. Of one size there is only ever one. */
   writeCheckpoint(sign: (checkpoint: { origin: string; size: number; root: Uint8Array }) => string): string {
     const { size } = this
@@ -145,6 +178,8 @@ export class LogFile {
     const note = sign({ origin: this.#origin.name, size, root: this.root() })
     this.#begin()
     this.#statements.insertCheckpoint.run(this.#origin.id, size, note)
+    // Receipts need the newest; of the others enough stay to tell between which two something was rewritten.
+    this.#statements.thinCheckpoints.run(this.#origin.id, size - (size % this.#spacing), size)
     this.#statements.replaceEdge.run(size, this.#tree.partialTile(0, size % TILE_WIDTH))
     this.#statements.commit.run()
     this.#checkpoint = { size, note }
@@ -223,16 +258,14 @@ export class LogFile {
     this.#statements.insertTile.run(level, n, hashes)
   }
 
-  #currentOrigin(name: string): { readonly id: number; readonly name: string } | undefined {
+  #currentOrigin(): { readonly id: number; readonly name: string } | undefined {
     const row = this.db.prepare('SELECT id, origin FROM origins ORDER BY id DESC LIMIT 1').get()
-    return row?.origin === name ? { id: Number(row.id), name } : undefined
+    return row === undefined ? undefined : { id: Number(row.id), name: String(row.origin) }
   }
 
-  #startOrigin(name: string): number {
-    if (this.db.prepare('SELECT 1 FROM origins WHERE origin = ?').get(name) !== undefined) {
-      throw corrupt(`it has signed as \`${name}\` before and went on under another name since`)
-    }
-    return Number(this.db.prepare('INSERT INTO origins (origin) VALUES (?)').run(name).lastInsertRowid)
+  #startOrigin(name: string, first: number, after?: string): number {
+    const insert = this.db.prepare('INSERT INTO origins (origin, first, after) VALUES (?, ?, ?)')
+    return Number(insert.run(name, first, after ?? null).lastInsertRowid)
   }
 
   #restoreTile(level: number, n: number, width: number): Uint8Array {
@@ -293,6 +326,7 @@ function prepareStatements(db: DatabaseSync) {
     insertRecord: prepare('INSERT INTO records (idx, leaf, txn, seal, body) VALUES (?, ?, ?, ?, ?)'),
     insertTile: prepare('INSERT INTO tiles (level, n, hashes) VALUES (?, ?, ?)'),
     insertCheckpoint: prepare('INSERT INTO checkpoints (origin, size, note) VALUES (?, ?, ?)'),
+    thinCheckpoints: prepare('DELETE FROM checkpoints WHERE origin = ? AND size >= ? AND size < ?'),
     replaceEdge: prepare('INSERT OR REPLACE INTO edge (id, size, hashes) VALUES (0, ?, ?)'),
     tile: prepare('SELECT hashes FROM tiles WHERE level = ? AND n = ?'),
     leaves: prepare('SELECT leaf FROM records WHERE idx BETWEEN ? AND ? ORDER BY idx'),

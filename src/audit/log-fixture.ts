@@ -38,7 +38,7 @@ export function logFixture(): LogFixture & Disposable {
     file,
     keys,
     clock,
-    open: (options) => openLog({ file, tenant, origin, keys, clock, ...options }),
+    open: (options) => openLog({ file, tenant, origin, keys, clock, checkpointSpacing: 1, ...options }),
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   }
 }
@@ -48,7 +48,15 @@ const agent = (id: string) => ({ kind: 'Agent', id: parsePrincipalId(id) ?? unre
 
 /** A decision of about 600 bytes with its txn and trace, as the gateway writes it. */
 export function decision(
-  changes: { txn?: Txn; at?: number; person?: string; agent?: string; tool?: string; decision?: 'allow' | 'deny' } = {},
+  changes: {
+    txn?: Txn
+    at?: number
+    person?: string
+    agent?: string
+    tool?: string
+    decision?: 'allow' | 'deny'
+    path?: string
+  } = {},
 ): DecisionRecord {
   const at = changes.at ?? start
   return {
@@ -63,7 +71,7 @@ export function decision(
       authentication: { method: 'private_key_jwt', at },
       action: 'tool:call',
       resource: { type: 'Tool', id: changes.tool ?? 'files/read' },
-      context: { arguments: { '/path': 'reports/2026-05.md' }, origin: { user: ['/path'] } },
+      context: { arguments: { '/path': changes.path ?? 'reports/2026-05.md' }, origin: { user: ['/path'] } },
       decision: changes.decision ?? 'allow',
       reasons: [{ policy: 'foundation.tools.read', principal: changes.agent ?? 'research-assistant' }],
       errors: [],

@@ -3,8 +3,14 @@ import type { Migration } from '../store/index.ts'
 /** `data/tenants/NAME.log.db`. What every byte in it is covered by stands in docs/explanation/log.md. */
 export const logMigrations: readonly Migration[] = [
   `
-  -- The names the log has signed under, the newest last; a log restored from a backup goes on under a new one.
-  CREATE TABLE origins (id INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE) STRICT;
+  -- The names the log has signed under, the newest last; a log restored from a backup goes on under a new one. first:
+  -- index of the first record under it. after: the last checkpoint known of what came before it.
+  CREATE TABLE origins (
+    id INTEGER PRIMARY KEY,
+    origin TEXT NOT NULL UNIQUE,
+    first INTEGER NOT NULL,
+    after TEXT
+  ) STRICT;
 
   -- leaf: the entry of the Merkle log. body: sealed, null once forgotten. seal: which keys it was sealed under.
   -- txn: a number made of the txn, to find the records of one request.
@@ -47,13 +53,15 @@ export const logMigrations: readonly Migration[] = [
   -- Which keys a body needs all of: a JSON array of body_keys.id.
   CREATE TABLE seals (id INTEGER PRIMARY KEY, keys TEXT NOT NULL UNIQUE) STRICT;
 
-  -- The search index. A segment is 1024 records in a row; offsets are positions in it, two bytes each.
+  -- The search index. A segment is 1024 records in a row; offsets are positions in it (offset-lists.ts).
   CREATE TABLE postings (
     term INTEGER NOT NULL,
     segment INTEGER NOT NULL,
     offsets BLOB NOT NULL,
     PRIMARY KEY (term, segment)
   ) STRICT, WITHOUT ROWID;
+  -- Full text: id is 64 * segment + bucket; entries are the words of that bucket (word-index.ts).
+  CREATE TABLE words (id INTEGER PRIMARY KEY, entries BLOB NOT NULL) STRICT;
   CREATE TABLE segments (segment INTEGER PRIMARY KEY, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL) STRICT;
   `,
 ]

@@ -7,7 +7,12 @@ import { LogFile, type LogFileOptions, NotBegun, Outdated, type PreparedRecord }
 import type { NewRecord } from './record.ts'
 
 export interface LogWriterOptions extends LogFileOptions {
-  readonly signers: readonly NoteSigner[]
+  /** The signers for a name of the log. */
+  readonly signers: (origin: string) => readonly NoteSigner[]
+  /** Asked once, before anything is signed: why nothing may be written to this file, where that is so. */
+  readonly checkOpened: (file: LogFile) => AuditError | undefined
+  /** Called with each new checkpoint. */
+  readonly onCheckpoint: (note: string) => void
   /** Records that may wait; more are refused with `log_overloaded`. */
   readonly queueLimit: number
   /** Milliseconds after an append at which a checkpoint covers it. */
@@ -27,6 +32,8 @@ export class LogWriter {
   #draining = false
   #closed = false
   #failure: AuditError | undefined
+  // Unlike a failure it does not pass by itself: only a new name lifts it.
+  #fence: AuditError | undefined
   #nextAttemptAt = 0
   #mustFlush = false
   #retry: NodeJS.Timeout | undefined
@@ -43,15 +50,16 @@ export class LogWriter {
       throw describeFailure(error)
     }
     this.#durable = { size: this.#file.size, root: this.#file.root() }
+    this.#fence = options.checkOpened(this.#file)
     this.#tryCheckpoint()
   }
 
   get writable(): boolean {
-    return this.#failure === undefined && !this.#closed
+    return this.failure === undefined && !this.#closed
   }
 
   get failure(): AuditError | undefined {
-    return this.#failure
+    return this.#fence ?? this.#failure
   }
 
   get size(): number {
@@ -71,6 +79,7 @@ export class LogWriter {
   append(record: NewRecord): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw unavailable('it is closed')
+      if (this.#fence !== undefined) throw this.#fence
       if (this.#queue.length >= this.#options.queueLimit) {
         throw new AuditError('log_overloaded', 'more records are waiting than the log can take')
       }
@@ -87,9 +96,38 @@ export class LogWriter {
     return checkpoint.note
   }
 
-  /** Signs a checkpoint now. Throws `log_unavailable`. */
+  /** Signs a checkpoint now. Throws `log_unavailable`, `log_restored`. */
   checkpointNow(): string {
-    return this.#write((file) => file.writeCheckpoint((state) => signCheckpoint(state, this.#options.signers)))
+    if (this.#fence !== undefined) throw this.#fence
+    const before = this.#file?.checkpoint
+    const note = this.#write((file) =>
+      file.writeCheckpoint((state) => signCheckpoint(state, this.#options.signers(state.origin))),
+    )
+    if (note !== before?.note) this.#options.onCheckpoint(note)
+    return note
+  }
+
+  /** From here on nothing is written or signed under the present name. */
+  fence(why: AuditError): void {
+    this.#fence = why
+    const waiting = this.#queue
+    this.#queue = []
+    for (const { reject } of waiting) reject(why)
+  }
+
+  /** Goes on under a new name. Returns the index of its first record. Throws `log_unavailable`. */
+  continueAs(origin: string, after: string | undefined, record: NewRecord): number {
+    checkNumbers(record)
+    const prepared = { record, text: encodeBodyText(record) }
+    const first = this.#write((file) => {
+      const at = file.continueAs(origin, after, prepared)
+      this.#durable = { size: file.size, root: file.root() }
+      return at
+    })
+    this.#fence = undefined
+    this.checkpointNow()
+    this.#options.onCommitted(first, [prepared], 0)
+    return first
   }
 
   /** Runs a change of the file that is not an append, in one transaction. Throws `log_unavailable`. */

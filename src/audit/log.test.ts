@@ -291,25 +291,6 @@ test('whoever follows the log gets each record that matches once it is durable',
   await log.close()
 })
 
-test('a log goes on under another origin only where it is told to', async () => {
-  using place = logFixture()
-  const log = await place.open()
-  await log.append(decision())
-  await log.close()
-  const renamed = await place.open({ origin: 'sallyport.example/t/demo/log2' })
-  assert.match(await renamed.checkpoint(), /^sallyport\.example\/t\/demo\/log2\n1\n/)
-  await renamed.append(decision())
-  await renamed.close()
-  await assert.rejects(place.open(), { code: 'log_corrupt' })
-
-  const second = createVerifier('sallyport.example/t/demo/log2', 'ed25519', place.keys.signer.publicKey)
-  const source = fileSource(place.file, place.keys.sealing)
-  const report = await verifyLog(source, { verifiers: [...place.keys.verifiers, second], origin: second.name })
-  source.close()
-  assert.deepEqual(report.problems, [])
-  assert.equal(report.size, 2)
-})
-
 test('a log with a key for ML-DSA-44 signs every checkpoint twice, and verifies only with both', async () => {
   using place = logFixture()
   const quantumSigner = generateKeyPairSync('ml-dsa-44')

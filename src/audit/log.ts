@@ -1,8 +1,19 @@
+import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock, TenantId, Txn } from '../kernel/index.ts'
 import { ed25519Signer, mlDsaCosigner, type NoteSigner, type TilePath } from '../translog/index.ts'
+import {
+  type Continuation,
+  continuationRecord,
+  type LogOrigin,
+  type LostHistory,
+  lostRecords,
+  successorOf,
+  type WitnessClaim,
+} from './continuation.ts'
 import { AuditError } from './errors.ts'
 import { expiredKeys, type Forgotten, forgetKeys, type RetentionRules } from './forget.ts'
+import { asOfFile, newestLost, readKept, writeKept } from './kept-checkpoint.ts'
 import { openLogDatabase } from './log-database.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogKeys } from './log-keys.ts'
@@ -12,14 +23,18 @@ import type { NewRecord, StoredRecord } from './record.ts'
 import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
 import { type RecordListener, Tail } from './tail.ts'
 import type { Tombstones } from './tombstones.ts'
-import { asWitnessed, readWitnessed, writeWitnessed } from './witnessed-checkpoint.ts'
 
 export interface LogOptions {
   /** `data/tenants/NAME.log.db` */
   readonly file: string
   readonly tenant: TenantId
-  /** The name the log signs under: its public URL without the scheme, such as `sallyport.example/t/demo/log`. */
+  /**
+   * The name that a log which is begun here signs under: its public URL without the scheme, such as
+   * `sallyport.example/t/demo/log`. A log that is there has its own.
+   */
   readonly origin: string
+  /** That there must be a log already: where its file is gone, an empty one in its place would be a fork. */
+  readonly begun?: boolean
   readonly keys: LogKeys
   readonly clock: Clock
   /** Records that may wait to be written, 8192 by default. */
@@ -30,6 +45,10 @@ export interface LogOptions {
   readonly tombstones?: Tombstones
   /** Where the newest checkpoint that witnesses have cosigned is kept. */
   readonly witnessedFile?: string
+  /** Where the newest checkpoint is kept, by which a file that was restored is recognised. */
+  readonly headFile?: string
+  /** Of the checkpoints of so many records in a row only the newest is kept; 4096 by default. */
+  readonly checkpointSpacing?: number
   readonly meter?: LogMeter
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
@@ -44,6 +63,8 @@ export interface LogStatus {
   readonly writable: boolean
   /** Why it is not writable; for the operator. */
   readonly reason?: string
+  /** Records that were signed and are gone, where the log was restored and did not go on under a new name yet. */
+  readonly lost?: number
   /** Records that are durable. */
   readonly size: number
   /** Records that wait to be written. */
@@ -52,11 +73,14 @@ export interface LogStatus {
 
 /** The log of one tenant. Everything that reads rejects with `log_unavailable` while its file can't be opened. */
 export interface Log {
+  /** The name that it signs under. */
   readonly origin: string
+  /** Every name that it has signed under, the oldest first. */
+  origins(): Promise<readonly LogOrigin[]>
   /**
    * Resolves with the record's index once it is durable. Records get their indices in the order of these calls.
-   * Rejects with `log_unavailable`, `log_overloaded`, `record_invalid`; the record is then not acknowledged, and the
-   * action it was to precede must not happen.
+   * Rejects with `log_unavailable`, `log_restored`, `log_overloaded`, `record_invalid`; the record is then not
+   * acknowledged, and the action it was to precede must not happen.
    */
   append(record: NewRecord): Promise<number>
   /** Rejects with `log_corrupt` where the record was tampered with. */
@@ -88,6 +112,13 @@ export interface Log {
   forgetPerson(person: string): Promise<Forgotten>
   /** Makes bodies unreadable whose time is over. */
   applyRetention(rules: RetentionRules): Promise<Forgotten>
+  /** A witness has cosigned what this log does not lead to: nothing is appended any more under the present name. */
+  contradicted(by: WitnessClaim): void
+  /**
+   * Goes on under a new name, whether or not anything was found that speaks for a restore. Its first record names the
+   * last checkpoint known of the old one, and says why. Rejects with `log_unavailable`.
+   */
+  continue(reason: string): Promise<Continuation>
   status(): LogStatus
   /** Writes what is waiting, and a last checkpoint. */
   close(): Promise<void>
@@ -95,13 +126,29 @@ export interface Log {
 
 /** Opens the log of a tenant, and begins it where there is none. Rejects with `log_unavailable`, `log_corrupt`. */
 export async function openLog(options: LogOptions): Promise<Log> {
-  const { tenant, origin } = options
+  const { tenant, tombstones, clock } = options
   const tail = new Tail(tenant)
+  const isGone = options.begun === true && !existsSync(options.file)
+  const lost: { checkpoint?: string; witnesses: WitnessClaim[] } = { witnesses: [] }
   const writer = new LogWriter({
     path: options.file,
-    origin,
+    origin: options.origin,
     keys: options.keys,
-    signers: signersOf(options),
+    signers: (origin) => signersOf(origin, options),
+    ...(options.checkpointSpacing === undefined ? {} : { checkpointSpacing: options.checkpointSpacing }),
+    checkOpened(file) {
+      const beside = [readKept(options.headFile), readKept(options.witnessedFile)]
+      const found = newestLost(
+        beside.filter((note) => note !== undefined),
+        file,
+        options.keys,
+      )
+      if (found !== undefined) lost.checkpoint = found
+      return found === undefined && !isGone ? undefined : restored(file, lost)
+    },
+    onCheckpoint(note) {
+      if (options.headFile !== undefined) keepHead(options.headFile, note)
+    },
     queueLimit: options.queueLimit ?? 8192,
     checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
     openDatabase: options.openDatabase ?? openLogDatabase,
@@ -111,6 +158,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
   })
   const sizeAtOpening = writer.size
+  let name = writer.file.origin
   // A reader belongs to the file that was open when it was made.
   let reading: { readonly file: LogFile; readonly reader: LogReader } | undefined
   const reader = (): LogReader => {
@@ -119,13 +167,16 @@ export async function openLog(options: LogOptions): Promise<Log> {
     return reading.reader
   }
 
-  let witnessed = readWitnessed(options.witnessedFile, writer.file)
-  const { tombstones, clock } = options
+  const besides = readKept(options.witnessedFile)
+  let witnessed = besides === undefined ? undefined : asOfFile(besides, writer.file)
   const forgotten = tombstones?.all() ?? new Set<string>()
   if (forgotten.size > 0) await forgetKeys(writer, writer.file.keys.withFingerprints(forgotten), tombstones)
 
   return {
-    origin,
+    get origin() {
+      return name
+    },
+    origins: async () => writer.file.origins(),
     append: (record) =>
       record.tenant === tenant
         ? writer.append(record)
@@ -140,9 +191,9 @@ export async function openLog(options: LogOptions): Promise<Log> {
     },
     witnessed: async () => witnessed?.note,
     async keepWitnessed(note) {
-      const found = asWitnessed(note, writer.file)
+      const found = asOfFile(note, writer.file)
       if (found === undefined) throw new AuditError('record_invalid', 'this is not a checkpoint of the log')
-      if (options.witnessedFile !== undefined) writeWitnessed(options.witnessedFile, found)
+      if (options.witnessedFile !== undefined) writeKept(options.witnessedFile, note, { durable: true })
       witnessed = found
     },
     consistency: async (from, to) => reader().consistency(from, to),
@@ -164,17 +215,53 @@ export async function openLog(options: LogOptions): Promise<Log> {
       return forgetKeys(writer, key === undefined ? [] : [key], tombstones)
     },
     applyRetention: async (rules) => forgetKeys(writer, expiredKeys(writer.file, rules, clock.now()), tombstones),
+    contradicted(by) {
+      lost.witnesses.push(by)
+      writer.fence(restored(writer.file, lost))
+    },
+    async continue(reason) {
+      const { file } = writer
+      const { origin, size } = file
+      const at = clock.now()
+      const to = successorOf(file.origins()[0]?.origin ?? origin, at)
+      const after = lost.checkpoint ?? file.checkpoint?.note
+      const record = continuationRecord({ tenant, at, from: origin, to, size, lost, after, reason })
+      const index = writer.continueAs(to, after, record)
+      name = to
+      witnessed = undefined
+      return { from: { origin, size }, to, lost: lostRecords(size, lost), record: index }
+    },
     status: () => ({
       writable: writer.writable,
       size: writer.size,
       waiting: writer.waiting,
       ...(writer.failure === undefined ? {} : { reason: writer.failure.message }),
+      ...(writer.failure?.code === 'log_restored' ? { lost: lostRecords(writer.size, lost) } : {}),
     }),
     close: async () => writer.close(),
   }
 }
 
-function signersOf({ origin, keys, clock }: LogOptions): NoteSigner[] {
+/** Why nothing may be appended: another history was signed under this name. */
+function restored(file: LogFile, lost: LostHistory): AuditError {
+  const gone = lostRecords(file.size, lost)
+  const signed = gone === 0 ? 'other records were signed' : `${file.size + gone} records were signed`
+  return new AuditError(
+    'log_restored',
+    `the log holds ${file.size} records where ${signed} as \`${file.origin}\`: it goes on with \`sallyport log continue\``,
+  )
+}
+
+// An aid against mistakes, not a promise: where it can't be kept, the log goes on without.
+function keepHead(path: string, note: string): void {
+  try {
+    writeKept(path, note, { durable: false })
+  } catch {
+    // It is tried again with the next checkpoint.
+  }
+}
+
+function signersOf(origin: string, { keys, clock }: LogOptions): NoteSigner[] {
   const signers = [ed25519Signer({ name: origin, ...keys.signer })]
   if (keys.quantumSigner !== undefined) {
     signers.push(mlDsaCosigner({ name: origin, ...keys.quantumSigner }, () => clock.now()))

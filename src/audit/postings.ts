@@ -1,14 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { encodeOffsets } from './offset-lists.ts'
 import { eachTerm, sealTerm, type TermNumbers } from './search-terms.ts'
-
-/** Records of one segment of the search index. */
-export const SEGMENT_SIZE = 1024
+import { SEGMENT_SIZE } from './segment.ts'
+import { GrowingWords, type WordTable } from './word-index.ts'
 
 /** The terms of the segment that is still growing. Full segments are in the file; this one lives in memory only. */
 export class GrowingSegment {
   #offsets = new Map<number, number[]>()
   #firstAt = Number.MAX_SAFE_INTEGER
   #lastAt = 0
+  readonly words = new GrowingWords()
   readonly #numbers: TermNumbers
 
   constructor(numbers: TermNumbers) {
@@ -21,12 +22,15 @@ export class GrowingSegment {
     if (at > this.#lastAt) this.#lastAt = at
     const offset = index % SEGMENT_SIZE
     this.#put(this.#numbers.of(sealTerm(seal)), offset)
-    if (body !== undefined) eachTerm(body, (term) => this.#put(this.#numbers.of(term), offset))
+    if (body === undefined) return
+    eachTerm(body, (term) => this.#put(this.#numbers.of(term), offset))
+    this.words.add(offset, body)
   }
 
   /** Takes a record that was forgotten out again; what it was sealed under stays. */
   remove(index: number, body: object): void {
     const offset = index % SEGMENT_SIZE
+    this.words.remove(offset, body)
     eachTerm(body, (term) => {
       const number = this.#numbers.of(term)
       const left = this.#offsets.get(number)?.filter((other) => other !== offset) ?? []
@@ -58,6 +62,7 @@ export class GrowingSegment {
 
   clear(): void {
     this.#offsets = new Map()
+    this.words.clear()
     this.#firstAt = Number.MAX_SAFE_INTEGER
     this.#lastAt = 0
   }
@@ -67,8 +72,10 @@ export class GrowingSegment {
 export class SegmentWriter {
   readonly #insertPosting: StatementSync
   readonly #insertSegment: StatementSync
+  readonly #words: WordTable
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, words: WordTable) {
+    this.#words = words
     this.#insertPosting = db.prepare('INSERT INTO postings (term, segment, offsets) VALUES (?, ?, ?)')
     this.#insertSegment = db.prepare('INSERT INTO segments (segment, first_at, last_at) VALUES (?, ?, ?)')
   }
@@ -77,18 +84,6 @@ export class SegmentWriter {
     const { firstAt, lastAt, postings } = growing.rows()
     this.#insertSegment.run(segment, firstAt, lastAt)
     for (const [term, offsets] of postings) this.#insertPosting.run(term, segment, offsets)
+    this.#words.write(segment, growing.words)
   }
-}
-
-export function encodeOffsets(offsets: readonly number[]): Buffer {
-  const bytes = Buffer.allocUnsafe(offsets.length * 2)
-  for (const [i, offset] of offsets.entries()) bytes.writeUInt16BE(offset, i * 2)
-  return bytes
-}
-
-export function parseOffsets(value: unknown): number[] {
-  const bytes = value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : undefined
-  const offsets: number[] = []
-  for (let at = 0; bytes !== undefined && at + 1 < bytes.length; at += 2) offsets.push(bytes.readUInt16BE(at))
-  return offsets
 }

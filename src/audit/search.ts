@@ -2,9 +2,11 @@ import type { Txn } from '../kernel/index.ts'
 import { AuditError } from './errors.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogReader } from './log-reader.ts'
-import { parseOffsets, SEGMENT_SIZE } from './postings.ts'
+import { parseOffsets } from './offset-lists.ts'
 import { RECORD_KINDS, type RecordKind, type StoredRecord } from './record.ts'
 import { eachTerm, type TermField, termText } from './search-terms.ts'
+import { SEGMENT_SIZE } from './segment.ts'
+import { holdsText, parseTextQuery } from './words.ts'
 
 /** What to look for; everything given must hold. Times in milliseconds since the epoch, `to` exclusive. */
 export interface RecordFilter {
@@ -21,7 +23,7 @@ export interface RecordFilter {
   readonly txn?: Txn
   readonly from?: number
   readonly to?: number
-  /** Occurs in the body's JSON, upper and lower case alike. */
+  /** Words that stand in the values of the body, and phrases between quotation marks; upper and lower case alike. */
   readonly text?: string
 }
 
@@ -51,8 +53,8 @@ export function searchRecords(
   const below = page.cursor === undefined ? file.size : parseCursor(page.cursor)
   const records: StoredRecord[] = []
   let looked = 0
-  for (const index of candidates(file, reader, filter, Math.min(below, file.size))) {
-    const record = reader.read(index)
+  for (const { index, isRecord } of stepsOf(file, reader, filter, Math.min(below, file.size))) {
+    const record = isRecord ? reader.read(index) : undefined
     if (record !== undefined && matches(record, filter)) records.push(record)
     looked++
     if (records.length >= page.limit || looked >= MAX_LOOKED_AT) {
@@ -75,7 +77,7 @@ export function matches(record: StoredRecord, filter: RecordFilter): boolean {
   if (filter.txn !== undefined && record.txn !== filter.txn) return false
   if (filter.subject !== undefined && subjectOf(record.body) !== filter.subject) return false
   if (filter.decision !== undefined && !decisionsOf(record.body).includes(filter.decision)) return false
-  if (filter.text !== undefined && !includesText(record.body, filter.text)) return false
+  if (filter.text !== undefined && !holdsText(record.body, parseTextQuery(filter.text))) return false
   if (wanted.length === 0) return true
   const has = new Set<string>()
   eachTerm(record.body, (term) => has.add(term))
@@ -89,49 +91,87 @@ function parseCursor(cursor: string): number {
   return Number(cursor)
 }
 
+/** Where a search has come to: a record to look at, or a segment that holds none. */
+interface Step {
+  readonly index: number
+  readonly isRecord: boolean
+}
+
 // Indices below `below`, falling, that may match: a superset of those that do.
-function* candidates(file: LogFile, reader: LogReader, filter: RecordFilter, below: number): Iterable<number> {
+function* stepsOf(file: LogFile, reader: LogReader, filter: RecordFilter, below: number): Iterable<Step> {
   if (filter.txn !== undefined) {
     const indices = reader.byTxn(filter.txn).map((record) => record.index)
-    yield* indices.filter((index) => index < below).reverse()
+    for (const index of indices.filter((one) => one < below).reverse()) yield { index, isRecord: true }
     return
   }
   const terms = termsOf(filter)
   if (filter.subject !== undefined) terms.push(termText('principal', filter.subject))
   const numbers = terms.map((term) => file.terms.of(term))
+  const words = filter.text === undefined ? [] : parseTextQuery(filter.text).words
   const growing = Math.floor(file.size / SEGMENT_SIZE)
-  if (numbers.length === 0) {
-    yield* everyIndex(file, filter, growing, below)
+  if (numbers.length === 0 && words.length === 0) {
+    for (const index of everyIndex(file, filter, growing, below)) yield { index, isRecord: true }
     return
   }
-  const [driver = 0, ...others] = numbers
-  const inMemory = numbers.map((number) => file.growingSegment.offsets(number))
+  const inMemory = [
+    ...numbers.map((number) => file.growingSegment.offsets(number)),
+    ...words.map((word) => file.growingSegment.words.offsets(word)),
+  ]
   yield* falling(intersect(inMemory), growing, below)
-  const segments = file.db.prepare(
+  const one = file.db.prepare('SELECT offsets FROM postings WHERE term = ? AND segment = ?')
+  for (const [segment, offsets] of segmentsOf(file, filter, numbers[0], below)) {
+    let left = offsets
+    for (const number of numbers.slice(1)) {
+      if (left?.length === 0) break
+      left = intersect([left ?? [], parseOffsets(one.get(number, segment)?.offsets)])
+    }
+    for (const word of words) {
+      if (left?.length === 0) break
+      const found = file.words.offsets(segment, word)
+      left = left === undefined ? found : intersect([left, found])
+    }
+    yield* falling(left ?? [], segment, below)
+    yield { index: segment * SEGMENT_SIZE, isRecord: false }
+  }
+}
+
+/** Full segments that may hold something, falling; with the offsets of `driver`, where there is one. */
+function* segmentsOf(
+  file: LogFile,
+  filter: RecordFilter,
+  driver: number | undefined,
+  below: number,
+): Iterable<readonly [segment: number, offsets: readonly number[] | undefined]> {
+  const last = Math.floor(below / SEGMENT_SIZE)
+  if (driver === undefined) {
+    for (const segment of segmentsBetween(file, filter, last)) yield [segment, undefined]
+    return
+  }
+  const rows = file.db.prepare(
     'SELECT segment, offsets FROM postings WHERE term = ? AND segment <= ? ORDER BY segment DESC',
   )
-  const one = file.db.prepare('SELECT offsets FROM postings WHERE term = ? AND segment = ?')
-  for (const row of segments.all(driver, Math.floor(below / SEGMENT_SIZE))) {
-    const lists = others.map((number) => parseOffsets(one.get(number, row.segment ?? 0)?.offsets))
-    yield* falling(intersect([parseOffsets(row.offsets), ...lists]), Number(row.segment), below)
-  }
+  for (const row of rows.iterate(driver, last)) yield [Number(row.segment), parseOffsets(row.offsets)]
+}
+
+function* segmentsBetween(file: LogFile, { from, to }: RecordFilter, last: number): Iterable<number> {
+  const rows = file.db
+    .prepare('SELECT segment FROM segments WHERE segment <= ? AND last_at >= ? AND first_at < ? ORDER BY segment DESC')
+    .iterate(last, from ?? 0, to ?? Number.MAX_SAFE_INTEGER)
+  for (const row of rows) yield Number(row.segment)
 }
 
 function* everyIndex(file: LogFile, filter: RecordFilter, growing: number, below: number): Iterable<number> {
   for (let index = below - 1; index >= growing * SEGMENT_SIZE; index--) yield index
-  const rows = file.db
-    .prepare('SELECT segment FROM segments WHERE segment <= ? AND last_at >= ? AND first_at < ? ORDER BY segment DESC')
-    .iterate(Math.floor(below / SEGMENT_SIZE), filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER)
-  for (const row of rows) {
-    const first = Number(row.segment) * SEGMENT_SIZE
+  for (const segment of segmentsBetween(file, filter, Math.floor(below / SEGMENT_SIZE))) {
+    const first = segment * SEGMENT_SIZE
     for (let index = Math.min(first + SEGMENT_SIZE, below) - 1; index >= first; index--) yield index
   }
 }
 
-function* falling(offsets: readonly number[], segment: number, below: number): Iterable<number> {
+function* falling(offsets: readonly number[], segment: number, below: number): Iterable<Step> {
   for (let i = offsets.length - 1; i >= 0; i--) {
     const index = segment * SEGMENT_SIZE + (offsets[i] ?? 0)
-    if (index < below) yield index
+    if (index < below) yield { index, isRecord: true }
   }
 }
 
@@ -161,8 +201,4 @@ function subjectOf(body: object): unknown {
 function decisionsOf(body: object): readonly unknown[] {
   const { decision, questions } = body as { decision?: unknown; questions?: unknown }
   return [decision, ...(Array.isArray(questions) ? questions.map((question) => question?.decision) : [])]
-}
-
-function includesText(body: object, text: string): boolean {
-  return JSON.stringify(body).toLowerCase().includes(text.toLowerCase())
 }

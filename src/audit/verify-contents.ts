@@ -1,20 +1,20 @@
 import type { KeyObject } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
-import { openBody } from './body-cipher.ts'
+import { Worker } from 'node:worker_threads'
 import { BodyKeys } from './body-keys.ts'
-import { parseBodyText, txnOfBodyText } from './body-text.ts'
-import { parseLeaf } from './leaf.ts'
+import { ContentsPass, type PassReport } from './contents-pass.ts'
 import type { ContentsReport } from './log-source.ts'
-import { GrowingSegment, parseOffsets, SEGMENT_SIZE } from './postings.ts'
 import { Problems } from './problems.ts'
-import { TermNumbers } from './search-terms.ts'
-import { txnNumber } from './txn-number.ts'
+import { SEGMENT_SIZE } from './segment.ts'
+import type { VerifyWork } from './verify-worker.ts'
 
 /**
  * Checks what stands beside the tree: every body against the commitment in its leaf, the columns and the search index
  * against the body. `covered` is the size of the newest checkpoint. Without `sealing` it only counts.
  */
 export async function verifyContents(
+  path: string,
   db: DatabaseSync,
   covered: number,
   sealing: KeyObject | undefined,
@@ -30,17 +30,18 @@ export async function verifyContents(
   for (const id of keys.brokenKeys()) {
     problems.add({ part: 'key', id, message: `key ${id} of the bodies was altered, or belongs to another master key` })
   }
-  const termKey = keys.termKey({ create: false })
-  if (termKey === undefined) problems.add({ part: 'log', message: 'the key of the search index is missing' })
-  const pass = new ContentsPass(db, keys, new TermNumbers(termKey ?? new Uint8Array(32)), problems)
-  const end = covered + uncovered
-  for (let from = 0; from < end; from += SEGMENT_SIZE) {
-    pass.segment(from / SEGMENT_SIZE, Math.min(from + SEGMENT_SIZE, end))
-    onProgress(Math.min(from + SEGMENT_SIZE, end))
-    await new Promise((resolve) => setImmediate(resolve))
+  if (keys.termKey({ create: false }) === undefined) {
+    problems.add({ part: 'log', message: 'the key of the search index is missing' })
   }
-  pass.end(Math.floor(end / SEGMENT_SIZE))
-  return { problems: problems.list(), uncovered, bodies: { readable: pass.readable, erased: pass.erased } }
+  const end = covered + uncovered
+  const work = { path, sealing, end }
+  const reports = end < WORTH_THREADS ? [await passHere(db, work, onProgress)] : await passInThreads(work, onProgress)
+  for (const report of reports) for (const problem of report.problems) problems.add(problem)
+  const sum = (of: (report: PassReport) => number) => reports.reduce((total, report) => total + of(report), 0)
+  const bodies = { readable: sum((one) => one.readable), erased: sum((one) => one.erased) }
+  checkCounts(db, { segments: Math.floor(end / SEGMENT_SIZE), bodies, postings: sum((one) => one.postings) }, problems)
+  if (countOf(db, 'words') !== sum((one) => one.words)) problems.add(UNACCOUNTED)
+  return { problems: problems.list(), uncovered, bodies }
 }
 
 // Records after the newest checkpoint are in order where they follow it without a gap.
@@ -60,101 +61,67 @@ function checkEdge(db: DatabaseSync, problems: Problems): void {
   problems.add({ part: 'log', message: 'the leaf hashes kept with the newest checkpoint are not those of its size' })
 }
 
-class ContentsPass {
-  readable = 0
-  erased = 0
-  #postings = 0
-  readonly #keys: BodyKeys
-  readonly #problems: Problems
-  readonly #growing: GrowingSegment
-  readonly #records
-  readonly #rows
-  readonly #times
-  readonly #db: DatabaseSync
-
-  constructor(db: DatabaseSync, keys: BodyKeys, numbers: TermNumbers, problems: Problems) {
-    this.#db = db
-    this.#keys = keys
-    this.#problems = problems
-    this.#growing = new GrowingSegment(numbers)
-    this.#records = db.prepare('SELECT idx, leaf, txn, seal, body FROM records WHERE idx BETWEEN ? AND ?')
-    this.#rows = db.prepare('SELECT offsets FROM postings WHERE term = ? AND segment = ?')
-    this.#times = db.prepare('SELECT first_at, last_at FROM segments WHERE segment = ?')
-  }
-
-  segment(segment: number, end: number): void {
-    this.#growing.clear()
-    const first = segment * SEGMENT_SIZE
-    const unreadable = new Set<number>()
-    for (const row of this.#records.iterate(first, end - 1)) {
-      const index = Number(row.idx)
-      const leaf = row.leaf instanceof Uint8Array ? parseLeaf(row.leaf) : undefined
-      const text = leaf && this.#body(row, index, leaf.commitment)
-      if (text === undefined) unreadable.add(index % SEGMENT_SIZE)
-      const body = text === undefined ? undefined : this.#parse(text, index)
-      if (leaf !== undefined) this.#growing.add(index, leaf.at, Number(row.seal), body)
-      if (text !== undefined && txnNumber(txnOfBodyText(text)) !== row.txn) {
-        this.#problems.add({ part: 'record', index, message: `the txn beside record ${index} is not the one in it` })
-      }
-    }
-    if (end === first + SEGMENT_SIZE) this.#compare(segment, unreadable)
-  }
-
-  /** The index must not hold more than what was compared. */
-  end(segments: number): void {
-    const postings = Number(this.#db.prepare('SELECT count(*) AS n FROM postings').get()?.n)
-    const times = Number(this.#db.prepare('SELECT count(*) AS n FROM segments').get()?.n)
-    if (times !== segments || (postings !== this.#postings && this.erased === 0)) {
-      this.#problems.add({ part: 'log', message: 'the search index holds entries that no record accounts for' })
-    }
-  }
-
-  #body(row: Record<string, SQLOutputValue>, index: number, commitment: Uint8Array): string | undefined {
-    const root = this.#keys.rootOf(Number(row.seal))
-    if (root === 'destroyed') {
-      this.erased++
-      return undefined
-    }
-    const opened = root !== 'broken' && row.body instanceof Uint8Array ? openBody(root, row.body) : undefined
-    if (opened?.commitment.equals(commitment) === true) {
-      this.readable++
-      return opened.text
-    }
-    const why = row.body === null ? 'is missing' : 'is not the one that its leaf commits to'
-    this.#problems.add({ part: 'body', index, message: `the body of record ${index} ${why}` })
-    return undefined
-  }
-
-  #parse(text: string, index: number): object | undefined {
-    const body = parseBodyText(text)?.body
-    if (body === undefined) {
-      this.#problems.add({ part: 'body', index, message: `the body of record ${index} has no known form` })
-    }
-    return body
-  }
-
-  #compare(segment: number, unreadable: ReadonlySet<number>): void {
-    const { firstAt, lastAt, postings } = this.#growing.rows()
-    const times = this.#times.get(segment)
-    if (times?.first_at !== firstAt || times.last_at !== lastAt) this.#wrong(segment, 'times')
-    for (const [term, offsets] of postings) {
-      const stored = this.#rows.get(term, segment)?.offsets
-      const same = stored instanceof Uint8Array && offsets.equals(stored)
-      if (!same && !this.#agreesBesides(stored, offsets, unreadable)) this.#wrong(segment, 'entries')
-    }
-    this.#postings += postings.length
-  }
-
-  // Erased records may still stand in the index, or be gone from it; all others must be as their bodies say.
-  #agreesBesides(stored: unknown, expected: Buffer, unreadable: ReadonlySet<number>): boolean {
-    if (unreadable.size === 0) return false
-    const readable = parseOffsets(stored).filter((offset) => !unreadable.has(offset))
-    return JSON.stringify(readable) === JSON.stringify(parseOffsets(expected))
-  }
-
-  #wrong(segment: number, what: string): void {
-    const first = segment * SEGMENT_SIZE
-    const message = `${what} of the search index for records ${first} to ${first + SEGMENT_SIZE - 1} were altered`
-    this.#problems.add({ part: 'search', segment, message })
-  }
+/** The index must not hold more than what was compared. */
+function checkCounts(
+  db: DatabaseSync,
+  expected: { readonly segments: number; readonly postings: number; readonly bodies: { readonly erased: number } },
+  problems: Problems,
+): void {
+  const isWrong =
+    countOf(db, 'segments') !== expected.segments ||
+    (countOf(db, 'postings') !== expected.postings && expected.bodies.erased === 0)
+  if (isWrong) problems.add(UNACCOUNTED)
 }
+
+const UNACCOUNTED = { part: 'log', message: 'the search index holds entries that no record accounts for' } as const
+
+function countOf(db: DatabaseSync, table: 'postings' | 'segments' | 'words'): number {
+  return Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
+}
+
+async function passHere(db: DatabaseSync, { sealing, end }: VerifyWork, onProgress: (records: number) => void) {
+  const pass = new ContentsPass(db, sealing)
+  for (let segment = 0; segment * SEGMENT_SIZE < end; segment++) {
+    pass.segment(segment, end)
+    onProgress(Math.min((segment + 1) * SEGMENT_SIZE, end))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return pass.report()
+}
+
+// Below this, starting threads takes longer than the work.
+const WORTH_THREADS = 30_000
+// Segments that a thread is handed at a time.
+const PIECE = 4
+
+async function passInThreads(work: VerifyWork, onProgress: (records: number) => void): Promise<PassReport[]> {
+  const segments = Math.ceil(work.end / SEGMENT_SIZE)
+  let next = 0
+  let done = 0
+  const take = (): { from: number; to: number } | 'end' => {
+    if (next >= segments) return 'end'
+    const from = next
+    next = Math.min(next + PIECE, segments)
+    return { from, to: next }
+  }
+  const threads = Math.min(availableParallelism(), MAX_THREADS)
+  return Promise.all(
+    Array.from({ length: threads }, () => {
+      const worker = new Worker(new URL('./verify-worker.ts', import.meta.url), { workerData: work })
+      let piece = take()
+      worker.postMessage(piece)
+      return new Promise<PassReport>((resolve, reject) => {
+        worker.once('error', reject)
+        worker.on('message', (message: 'done' | PassReport) => {
+          if (message !== 'done') return resolve(message)
+          if (piece !== 'end') done += piece.to - piece.from
+          onProgress(Math.min(done * SEGMENT_SIZE, work.end))
+          piece = take()
+          worker.postMessage(piece)
+        })
+      })
+    }),
+  )
+}
+
+const MAX_THREADS = 8

@@ -7,7 +7,8 @@ import {
   type Verifier,
   verifyCheckpoint,
 } from '../translog/index.ts'
-import type { ContentsReport, FoundCheckpoint, LogSource } from './log-source.ts'
+import type { LogOrigin } from './continuation.ts'
+import type { FoundCheckpoint, LogSource } from './log-source.ts'
 import { type Problem, Problems } from './problems.ts'
 import { verifyTree } from './verify-tree.ts'
 
@@ -39,10 +40,22 @@ export interface VerifyReport {
   readonly witnesses: readonly string[]
   /** How many records they saw; newer ones are unwitnessed. */
   readonly witnessedSize: number
+  /** Where the log went on under a new name, the oldest first. */
+  readonly continued: readonly ContinuedLog[]
   /** Records in the file that no checkpoint covers yet. */
   readonly uncovered: number
   /** Missing where bodies were not looked at: over HTTP, or without the key. */
   readonly bodies?: { readonly readable: number; readonly erased: number }
+}
+
+/** A restore that the log itself speaks of. */
+export interface ContinuedLog {
+  /** The name from there on. */
+  readonly origin: string
+  /** Index of the first record under it, which says why. */
+  readonly first: number
+  /** The last checkpoint known of what came before. What it covers beyond `first` is lost. */
+  readonly after?: { readonly origin: string; readonly size: number }
 }
 
 /**
@@ -56,7 +69,12 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   if (found.length === 0) problems.add({ part: 'log', message: 'the log has no checkpoint' })
   const checkpoints = found.flatMap((one) => verifyOne(one, options, problems) ?? [])
   checkOrder(checkpoints, problems)
-  const kept = (options.kept ?? []).flatMap((note) => verifyOne({ note }, options, problems) ?? [])
+  const origins = await source.origins()
+  const continued = continuedOf(origins, options, problems)
+  checkFirsts(checkpoints, origins, problems)
+  const kept = (options.kept ?? [])
+    .flatMap((note) => verifyOne({ note }, options, problems) ?? [])
+    .filter((one) => !isLost(one, origins, problems))
   const newest = checkpoints[checkpoints.length - 1]
   if (newest !== undefined && options.origin !== undefined && newest.origin !== options.origin) {
     const message = `the log signs as \`${newest.origin}\`, not as \`${options.origin}\``
@@ -66,15 +84,21 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   const size = newest?.size ?? 0
   const total = size * (source.contents === undefined ? 1 : 2)
   let reported = performance.now()
-  const progress = (done: number): void => {
+  const parts = { tree: 0, contents: 0 }
+  const progress = (part: keyof typeof parts, records: number): void => {
+    parts[part] = records
+    const done = parts.tree + parts.contents
     if (performance.now() - reported < PROGRESS_EVERY && done < total) return
     reported = performance.now()
     options.onProgress?.(done, total)
   }
   const seen = witnessedOf(options, newest, problems)
   const sizes = new Set([...checkpoints, ...kept, ...seen].map((checkpoint) => checkpoint.size))
+  // Beside the tree, which leaves other threads free.
+  const beside = source.contents?.(size, (done) => progress('contents', Math.min(done, size)))
+  beside?.catch(() => {}) // told where it is awaited
   const { roots } = await verifyTree(source, size, newest?.root, sizes, problems, async (done) => {
-    progress(done)
+    progress('tree', done)
     if (done % YIELD_EVERY === 0) await new Promise((resolve) => setImmediate(resolve))
   })
   checkRoots(checkpoints, roots, 'the checkpoint', problems)
@@ -82,7 +106,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   checkRoots(seen, roots, 'the checkpoint that witnesses cosigned', problems)
   const last = seen[seen.length - 1]
 
-  const contents: ContentsReport | undefined = await source.contents?.(size, (done) => progress(size + done))
+  const contents = await beside
   for (const problem of contents?.problems ?? []) problems.add(problem)
   return {
     ok: problems.count === 0,
@@ -93,6 +117,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     checkpoints: found.length,
     witnesses: last === undefined ? [] : witnessesOf(last, options.witnesses ?? []),
     witnessedSize: last?.size ?? 0,
+    continued,
     uncovered: contents?.uncovered ?? 0,
     ...(contents?.bodies === undefined ? {} : { bodies: contents.bodies }),
   }
@@ -126,6 +151,42 @@ function verifyOne(
   if (size !== undefined && checkpoint.size !== size) add(`${named} says that it is of size ${checkpoint.size}`)
   if (origin !== undefined && checkpoint.origin !== origin) add(`${named} is of the log \`${checkpoint.origin}\``)
   return checkpoint
+}
+
+/** The restores that the log speaks of, as far as its own signatures bear them out. */
+function continuedOf(origins: readonly LogOrigin[], options: VerifyOptions, problems: Problems): ContinuedLog[] {
+  return origins.slice(1).map(({ origin, first, after }) => {
+    const last = after === undefined ? undefined : verifyOne({ note: after }, options, problems)
+    return { origin, first, ...(last === undefined ? {} : { after: { origin: last.origin, size: last.size } }) }
+  })
+}
+
+/** Every checkpoint must lie between the records at which its name began and ended. */
+function checkFirsts(
+  checkpoints: readonly VerifiedCheckpoint[],
+  origins: readonly LogOrigin[],
+  problems: Problems,
+): void {
+  for (const { origin, size } of checkpoints) {
+    const at = origins.findIndex((one) => one.origin === origin)
+    const [mine, next] = [origins[at], origins[at + 1]]
+    if (mine === undefined) continue // a log of others does not say
+    if (size >= mine.first && (next === undefined || size <= next.first)) continue
+    const message = `the checkpoint of size ${size} is not of the records that were signed as \`${origin}\``
+    problems.add({ part: 'checkpoint', size, message })
+  }
+}
+
+/** A checkpoint that was kept from before a restore, of records that were lost with it. */
+function isLost({ origin, size }: VerifiedCheckpoint, origins: readonly LogOrigin[], problems: Problems): boolean {
+  const at = origins.findIndex((one) => one.origin === origin)
+  const next = at < 0 ? undefined : origins[at + 1]
+  if (next === undefined || size <= next.first) return false
+  const message =
+    `the checkpoint kept from earlier of size ${size} covers records that are lost: \`${origin}\` was restored to ` +
+    `${next.first} records, and went on as \`${next.origin}\``
+  problems.add({ part: 'checkpoint', size, message })
+  return true
 }
 
 // Ordered by the origins' age, sizes must rise too.

@@ -24,6 +24,7 @@ test('an empty file gives the defaults, on loopback', () => {
     maxBody: 10_485_760,
     log: 'warn',
     witnesses: [],
+    witnessQuorum: 1,
     demo: { enabled: 'auto', modelPort: 8421, officePort: 8422 },
   })
 })

@@ -34,6 +34,8 @@ const configSchema = z.strictObject({
     )
     .max(16)
     .default([]),
+  /** How many of them have to cosign a checkpoint before it counts as witnessed. */
+  witnessQuorum: z.number().int().min(1).max(16).default(1),
   demo: z
     .strictObject({
       /** `auto`: when the data directory is empty, or was begun as a demo. */
@@ -86,7 +88,7 @@ export function loadConfig(options: {
     }
   }
   const parsed = configSchema.safeParse(merged)
-  if (parsed.success) return parsed.data
+  if (parsed.success) return checkQuorum(parsed.data)
   const problem = parsed.error.issues[0]
   const where = problem?.path.join('.') ?? ''
   const unknown = problem?.code === 'unrecognized_keys' ? problem.keys.join('`, `') : undefined
@@ -95,6 +97,15 @@ export function loadConfig(options: {
     unknown === undefined
       ? `configuration key \`${where}\` is wrong: ${problem?.message.toLowerCase() ?? 'invalid'}`
       : `configuration key \`${[...(problem?.path ?? []), unknown].join('.')}\` does not exist`,
+  )
+}
+
+function checkQuorum(config: Config): Config {
+  const { length } = config.witnesses
+  if (config.witnessQuorum <= Math.max(1, length)) return config
+  throw new ServerError(
+    'config_invalid',
+    `configuration key \`witnessQuorum\` is wrong: ${config.witnessQuorum} of ${length} witnesses can never cosign`,
   )
 }
 

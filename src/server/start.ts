@@ -80,6 +80,7 @@ export async function startSallyport(config: Config, options: StartOptions): Pro
       log: options.log,
       environment: options.environment,
       witnesses: config.witnesses,
+      witnessQuorum: config.witnessQuorum,
     }
     const demo = wantsDemo ? await openDemo(config, deps) : undefined
     if (demo !== undefined) undo.push(() => demo.close())

@@ -1,9 +1,7 @@
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { type Access, openAccess, openLists } from '../access/index.ts'
-import { fileTombstones, type Log, type LogMeter, openExports, openLog } from '../audit/index.ts'
+import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
   createGateway,
@@ -15,17 +13,18 @@ import {
 import { type TenantFace, traceOf } from '../http/index.ts'
 import { type Directory, openDirectory } from '../identity/index.ts'
 import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
-import { type KeyRing, type MasterKey, openKeyRing } from '../keys/index.ts'
+import { type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import type { Config } from './config.ts'
-import { logKeysText } from './log-keys.ts'
+import { readFoundation } from './foundation.ts'
 import { createMetrics } from './metrics.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
 import { rolesIn } from './roles.ts'
+import { openTenantLog } from './tenant-log.ts'
 import { keepWitnessed } from './witnesses.ts'
 
 export interface TenantDeps {
@@ -37,6 +36,8 @@ export interface TenantDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Who cosigns the logs. */
   readonly witnesses: Config['witnesses']
+  /** How many of them it takes. */
+  readonly witnessQuorum: Config['witnessQuorum']
 }
 
 /** One tenant with all its rooms open. */
@@ -61,10 +62,15 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   keepEntities(id, access, directory, catalog)
   const lists = await openLists({ store, book: access.lists, clock, actions: access.actionNames })
   const metrics = createMetrics()
-  const log = await openTenantLog(id, issuer, keyRing, metrics.meter, deps)
-  const logKeys = logKeysText(log.origin, keyRing)
-  // Beside the log, so that a copy of both can be verified anywhere.
-  writeFileSync(stores.tenantFile(id, '.log.keys'), logKeys, { mode: 0o600 })
+  const { log, logKeys } = await openTenantLog(id, { stores, clock, issuer, keyRing, meter: metrics.meter })
+  const witnessing = await keepWitnessed({
+    log,
+    witnesses: deps.witnesses.map(({ url, key }) => ({ url, verifiers: key })),
+    quorum: deps.witnessQuorum,
+    report: (what, url) => deps.log.warn({ tenant: id, witness: url }, what),
+  })
+  const { reason } = log.status()
+  if (reason !== undefined) deps.log.error({ tenant: id }, reason)
 
   const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
   const authorization = await createAuthorizationServer({
@@ -80,11 +86,6 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     ],
     recordToken: recordTokensIn(log, id),
     reportFault: report('the authorization server failed'),
-  })
-  const witnessing = keepWitnessed({
-    log,
-    witnesses: deps.witnesses.map(({ url, key }) => ({ url, verifiers: key })),
-    report: (what, url) => deps.log.warn({ tenant: id, witness: url }, what),
   })
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
   const exports = await openExports({
@@ -183,21 +184,6 @@ function ownContext(tenant: TenantId, clock: Clock): Context {
 // a valid id, which no manifest of ours gives to anybody
 const SALLYPORT = 'sallyport' as PrincipalId
 
-const FOUNDATION = join(import.meta.dirname, '../../foundation')
-
-/** Schema, guardrails and roles that ship with the product. */
-function readFoundation() {
-  const files = (pattern: string) =>
-    globSync(pattern, { cwd: FOUNDATION })
-      .sort()
-      .map((name) => ({ name: `foundation/${name}`, text: readFileSync(join(FOUNDATION, name), 'utf8') }))
-  return {
-    schema: readFileSync(join(FOUNDATION, 'schema.cedarschema'), 'utf8'),
-    policies: files('policies/**/*.cedar'),
-    roles: files('roles/*.cedar'),
-  }
-}
-
 /** Policies see the directory and the catalogue as they are now. */
 function keepEntities(id: TenantId, access: Access, directory: Directory, catalog: Catalog): void {
   access.putEntities('tenant', [{ uid: { type: 'Tenant', id }, attrs: {}, parents: [] }])
@@ -215,37 +201,4 @@ function keepEntities(id: TenantId, access: Access, directory: Directory, catalo
   putCatalog()
   directory.onChange(putDirectory)
   catalog.onChange(putCatalog)
-}
-
-async function openTenantLog(
-  id: TenantId,
-  issuer: string,
-  keyRing: KeyRing,
-  meter: LogMeter,
-  { stores, clock }: TenantDeps,
-): Promise<Log> {
-  return openLog({
-    file: stores.tenantFile(id, '.log.db'),
-    tenant: id,
-    origin: await logOriginOf(id, issuer, stores),
-    keys: { signer: keyRing.logSigner(), quantumSigner: keyRing.logQuantumSigner(), sealing: keyRing.logSealing() },
-    clock,
-    meter,
-    tombstones: fileTombstones(stores.tenantFile(id, '.log.tombstones')),
-    witnessedFile: stores.tenantFile(id, '.log.witnessed'),
-  })
-}
-
-/**
- * The name that the log signs under. It is made once, of the log's URL without its scheme (C2SP tlog-checkpoint), and
- * stays when the server is reached at another URL: whoever knows the log knows it by that name.
- */
-async function logOriginOf(id: TenantId, issuer: string, stores: Stores): Promise<string> {
-  const row = await stores.system.read((q) =>
-    q.selectFrom('tenants').select('log_origin').where('id', '=', id).executeTakeFirst(),
-  )
-  if (row !== undefined && row.log_origin !== null) return row.log_origin
-  const origin = `${issuer.replace(/^https?:\/\//, '')}/log`
-  await stores.system.write((q) => q.updateTable('tenants').set({ log_origin: origin }).where('id', '=', id).execute())
-  return origin
 }

@@ -5,6 +5,7 @@ import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { recordLine, recordSchema, recordText } from '../record-text.ts'
 import { sessionOf } from '../session.ts'
+import { continueCommand } from './log-continue.ts'
 import { exportCommand } from './log-export.ts'
 import { forgetCommand } from './log-forget.ts'
 import { receiptCommand } from './log-receipt.ts'
@@ -67,6 +68,7 @@ export function logCommand(): Command {
         output.line(record, () => recordLine(record))
       }
     })
+  log.addCommand(continueCommand())
   log.addCommand(exportCommand())
   log.addCommand(forgetCommand())
   log.addCommand(receiptCommand())
