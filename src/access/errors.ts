@@ -6,6 +6,7 @@ export type AccessErrorCode =
   | 'limits_unavailable'
   | 'limit_unknown'
   | 'reservation_unknown'
+  | 'reservations_full'
   | 'resources_invalid'
   | 'cursor_invalid'
   | 'list_invalid'

@@ -4,8 +4,10 @@ import { SallyportError } from '../kernel/index.ts'
 import { applyCommand } from './commands/apply.ts'
 import { decideCommand } from './commands/decide.ts'
 import { keysCommand } from './commands/keys.ts'
+import { limitsCommand } from './commands/limits.ts'
 import { listsCommand } from './commands/lists.ts'
 import { logCommand } from './commands/log.ts'
+import { policyCommand } from './commands/policy.ts'
 import { startCommand } from './commands/start.ts'
 import { resumeCommand, suspendCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
@@ -36,6 +38,7 @@ for (const command of [
   whoCanCommand(),
   whatCanCommand(),
   keysCommand(),
+  limitsCommand(),
   listsCommand(),
   logCommand(),
   traceCommand(),
@@ -43,6 +46,7 @@ for (const command of [
   suspendCommand(),
   resumeCommand(),
   toolsCommand(),
+  policyCommand(),
   witnessCommand(),
 ]) {
   program.addCommand(command.exitOverride())

@@ -18,7 +18,12 @@ export const STATUS: Readonly<Record<string, number>> = {
   // access
   policies_invalid: 422,
   settings_invalid: 422,
+  limits_unavailable: 503,
+  limit_unknown: 404,
+  reservation_unknown: 404,
+  reservations_full: 409,
   resources_invalid: 422,
+  cursor_invalid: 400,
   list_invalid: 422,
   list_entry_unknown: 404,
   lists_full: 409,

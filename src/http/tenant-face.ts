@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access, Lists } from '../access/index.ts'
+import type { Access, Approvals, CursorSealer, Holds, Lists } from '../access/index.ts'
 import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory, Principal } from '../identity/index.ts'
@@ -13,8 +13,13 @@ export interface TenantFace {
   readonly issuer: string
   readonly directory: Directory
   readonly access: Access
+  /** Reservations of other enforcement points. */
+  readonly holds: Holds
+  readonly approvals: Approvals
   readonly lists: Lists
   readonly log: Log
+  /** Seals the cursors of searches. */
+  readonly cursors: CursorSealer
   readonly exports: Pick<Exports, 'list'>
   /** What is measured, in the text format of Prometheus. */
   readonly metrics: { text(): Promise<string> }

@@ -1,11 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Access } from '../access/index.ts'
+import type { Access, LimitMeter } from '../access/index.ts'
 import type { Exports, Log, LogMeter } from '../audit/index.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
 
 /** What is measured of one tenant. */
 export interface Metrics {
   readonly meter: LogMeter
+  readonly limits: LimitMeter
   readonly ended: NonNullable<GatewayOptions['ended']>
   /** The decision point, with the time that it takes. */
   measured(access: Access): Access
@@ -52,6 +53,18 @@ export function createMetrics(): Metrics {
     help: 'Requests that ended, by protocol and outcome.',
     labelNames: ['protocol', 'outcome'],
   })
+  const reservations = new Counter({
+    registers,
+    name: 'sallyport_limit_reservations_total',
+    help: 'Actions that were counted by a limit, by its id.',
+    labelNames: ['limit'],
+  })
+  const refusals = new Counter({
+    registers,
+    name: 'sallyport_limit_refusals_total',
+    help: 'Actions that a limit refused, by its id.',
+    labelNames: ['limit'],
+  })
   const gauges = gaugesOf(registers)
   // Looking a label up costs more than counting.
   const decided = { allow: decision.labels('allow'), deny: decision.labels('deny') }
@@ -64,6 +77,10 @@ export function createMetrics(): Metrics {
         batch.observe(records)
         commit.observe(ms / 1000)
       },
+    },
+    limits: {
+      reserved: (limit) => reservations.inc({ limit }),
+      refused: (limit) => refusals.inc({ limit }),
     },
     ended: (protocol, outcome) => requests.inc({ protocol, outcome }),
     measured: (access) => ({

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
-import { type Access, openAccess, openLists } from '../access/index.ts'
+import { type Access, openAccess, openApprovals, openHolds, openLists } from '../access/index.ts'
 import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
@@ -19,6 +19,7 @@ import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import type { Config } from './config.ts'
 import { readFoundation } from './foundation.ts'
+import { keepLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
@@ -60,6 +61,16 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   await access.setPolicies(await storedPolicies(store))
   await loadResources(store, access)
   keepEntities(id, access, directory, catalog)
+  const approvals = await openApprovals({
+    tenant: id,
+    store,
+    keyRing,
+    clock,
+    directory,
+    access,
+    report: (error) => deps.log.error({ err: error, tenant: id }, 'an approval could not be kept'),
+  })
+  access.setApprovals(approvals)
   const lists = await openLists({ store, book: access.lists, clock, actions: access.actionNames })
   const metrics = createMetrics()
   const { log, logKeys } = await openTenantLog(id, { stores, clock, issuer, keyRing, meter: metrics.meter })
@@ -87,6 +98,14 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     recordToken: recordTokensIn(log, id),
     reportFault: report('the authorization server failed'),
   })
+  const limits = await keepLimits(access, {
+    store,
+    clock,
+    log,
+    meter: metrics.limits,
+    report: report('what is used of limits could not be kept'),
+  })
+  const holds = openHolds(clock)
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
   const exports = await openExports({
     tenant: id,
@@ -119,9 +138,12 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     issuer,
     directory,
     access: measured,
+    holds,
     lists,
+    approvals,
     catalog,
     log,
+    cursors: keyRing,
     metrics,
     exports,
     logKeys,
@@ -154,7 +176,10 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     },
     async close() {
       await gateway.close()
+      holds.close()
+      await limits.close()
       await exports.close()
+      approvals.close()
       await retention.close()
       await witnessing.close()
       await log.close()

@@ -3,6 +3,7 @@ import { accessRoutes } from './access.ts'
 import { applyRoutes } from './apply.ts'
 import { authzenRoutes } from './authzen.ts'
 import { exportRoutes } from './exports.ts'
+import { limitRoutes } from './limits.ts'
 import { listRoutes } from './lists.ts'
 import { metricRoutes } from './metrics.ts'
 import { principalRoutes } from './principals.ts'
@@ -15,6 +16,7 @@ export const apiRoutes: readonly Route[] = [
   ...applyRoutes,
   ...toolRoutes,
   ...listRoutes,
+  ...limitRoutes,
   ...accessRoutes,
   ...authzenRoutes,
   ...recordRoutes,
