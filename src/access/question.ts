@@ -18,6 +18,8 @@ export interface Question {
   readonly call?: CallFacts | 'unknown'
   /** Of the arguments as they were sent (see `digestJson`): approvals are bound to it, and records show it. */
   readonly argumentsDigest?: string
+  /** What would be done, where it is no call: approvals are bound to it, and who decides on one reads it. */
+  readonly described?: Json
   /** Further facts that the action's context declares. */
   readonly facts?: { readonly [name: string]: Json }
   /** What the action will use, as far as it can be said beforehand; for limits. */
@@ -26,6 +28,8 @@ export interface Question {
   readonly price?: Price
   /** What the asker states of the resource: counts for a tenant's own types, which are its application's to know. */
   readonly attributes?: { readonly [name: string]: Json }
+  /** Only proposed, by a model to its client: the call itself is decided once more, and uses up an approval then. */
+  readonly isProposed?: true
   /** Entities that exist for this question only (a tool that no catalogue knows). */
   readonly entities?: readonly EntityJson[]
 }

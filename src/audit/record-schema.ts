@@ -12,6 +12,10 @@ const reason = z.object({
 })
 const verdict = z.enum(['allow', 'deny'])
 const question = z.object({
+  chain: z
+    .array(z.object({ kind: z.string(), id: z.string() }))
+    .optional()
+    .describe('who was asked about, if somebody else'),
   action: z.string(),
   resource,
   decision: verdict,
@@ -45,11 +49,16 @@ export const bodySchemas = {
     origin: object.optional().describe('where each argument came from'),
     obligations: z.json().optional().describe('what the allowance was bound to'),
     advice: z.json().optional().describe('on a denial, what would help, for programs'),
+    approval: z.string().optional().describe('id of the approval that the allowance used up'),
     remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
     operation: z.string().optional().describe('which operation, in administration'),
     target: object.optional().describe('what the operation was on, in administration'),
     reasoning: z.string().optional().describe('what the agent gave as its reasons, where it gave any'),
     questions: z.array(question).optional().describe('the single decisions, where one request asked for several'),
+    answered: z
+      .boolean()
+      .optional()
+      .describe('true where the decisions were all that was asked for: no outcome follows'),
   }),
   outcome: z.object({
     of: z.number().int().nonnegative().describe('index of the decision'),

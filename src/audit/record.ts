@@ -12,6 +12,8 @@ export type DecisionReason = { readonly policy: string; readonly principal: stri
 
 /** One question of several that a request put at once. */
 export type DecidedQuestion = {
+  /** who was asked about, where it is not the chain of the record */
+  readonly chain?: readonly PrincipalRef[]
   readonly action: string
   readonly resource: ResourceRef
   readonly decision: 'allow' | 'deny'
@@ -40,12 +42,16 @@ export type DecisionBody = {
   readonly argumentsDigest?: string
   readonly origin?: JsonObject
   readonly advice?: Json
+  /** the approval that an allow used up */
+  readonly approval?: string
   /** on a denial, what the caller was told would help */
   readonly remedy?: string
   /** of the administration: which operation, and on what */
   readonly operation?: string
   readonly target?: JsonObject
   readonly questions?: readonly DecidedQuestion[]
+  /** the decision itself was all that was asked for: nothing follows */
+  readonly answered?: boolean
   /** version or digest, classification and availability of the resource */
   readonly resourceState?: JsonObject
   /** roles and level of each principal of the chain */
@@ -139,6 +145,10 @@ export function isKind<Kind extends RecordKind>(
  * Whether a decision of this body has an outcome of its own: nothing is done after a denial, and what an answer made
  * necessary (`within`) ends with the request that it belongs to.
  */
-export function hasOutcome(body: { readonly decision?: unknown; readonly within?: unknown }): boolean {
-  return body.decision !== 'deny' && body.within === undefined
+export function hasOutcome(body: {
+  readonly decision?: unknown
+  readonly within?: unknown
+  readonly answered?: unknown
+}): boolean {
+  return body.decision !== 'deny' && body.within === undefined && body.answered !== true
 }

@@ -2,4 +2,5 @@ export { type Catalog, type CatalogChanges, catalogSections, openCatalog, type T
 export { GATEWAY_STATUS, GatewayError, type GatewayErrorCode } from './errors.ts'
 export { isRefusedAddress, publicLookup } from './forwarding/public-lookup.ts'
 export { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
+export { argumentTexts } from './origin/index.ts'
 export { type ToolReview, toolReview } from './tools/index.ts'

@@ -165,7 +165,7 @@ async function decideWithin(
   // Where one is denied none goes on, so that nothing is needed.
   const isAllowed = asked.every(({ decision }) => decision === 'allow')
   const reserved = isAllowed ? await ports.access.reserve(ctx, questions, asked) : undefined
-  const decisions = reserved?.refused ?? asked
+  const decisions = isTaken(reserved) ? asked : await ports.access.ask(ctx, questions, reserved?.refused ?? asked)
   const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
   const decided = { questions: [first, ...rest], decisions, outcome, within } as const
   try {
@@ -177,6 +177,10 @@ async function decideWithin(
     reserved?.release()
     throw error
   }
+}
+
+function isTaken(reserved: Reserved | undefined): boolean {
+  return reserved !== undefined && reserved.refused === undefined
 }
 
 /** What limits are settled with; `ms` is what it took. What is not in here is settled as it was reserved. */

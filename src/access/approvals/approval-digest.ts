@@ -20,6 +20,7 @@ export function approvalDigest(
     resource: [question.resource.type, question.resource.id],
     ...argumentsOf(question),
     facts: question.facts ?? {},
+    described: question.described ?? null,
     policies: [...asked.policies].sort(),
     revision: asked.revision,
   })

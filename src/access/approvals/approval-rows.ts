@@ -81,5 +81,6 @@ const contentsSchema: z.ZodType<ApprovalContents> = z.object({
     .object({ user: pointers, system: pointers, trusted: pointers, untrusted: pointers, model: pointers })
     .optional()
     .transform((origin) => origin),
+  described: z.json(),
   facts: z.record(z.string(), z.json()),
 })

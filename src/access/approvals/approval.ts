@@ -1,4 +1,4 @@
-import type { PrincipalId, PrincipalRef, Txn } from '../../kernel/index.ts'
+import type { Json, PrincipalId, PrincipalRef, Txn } from '../../kernel/index.ts'
 import type { CallFacts, EntityRef, Question } from '../question.ts'
 
 /** A request for somebody's consent to exactly one action, and what became of it. */
@@ -59,6 +59,8 @@ export interface ApprovalContents {
   readonly arguments: CallFacts['arguments']
   /** JSON pointers by where the value was first seen. */
   readonly origin: CallFacts['origin'] | undefined
+  /** What would be done, where it is no call. */
+  readonly described: Json
   /** Further facts of the action. */
   readonly facts: NonNullable<Question['facts']>
 }

@@ -34,7 +34,10 @@ export interface Approvals extends ApprovalLook, Taker {
    * Whether something may be done with an approval is asked of the decision point with this question. Whoever calls
    * `give`, `refuse` or `revoke` has been allowed to.
    */
-  question(action: 'approval:read' | 'approval:give' | 'approval:revoke', approval: Approval): Question
+  question(
+    action: 'approval:read' | 'approval:give' | 'approval:revoke',
+    approval: Pick<Approval, 'id' | 'request'>,
+  ): Question
   /** Throws `approval_over` where it no longer waits, or was asked for under other policies. */
   give(id: string, by: PrincipalId): Promise<Approval>
   /** Throws `approval_over`. */
@@ -243,7 +246,8 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
   return {
     find,
     take(ctx, question, decision) {
-      return decision.approval === undefined ? undefined : use(ctx, question, decision, decision.approval)
+      if (decision.approval === undefined || question.isProposed === true) return undefined
+      return use(ctx, question, decision, decision.approval)
     },
     async ask(ctx, question) {
       const wanted = access.approvalWanted(ctx, question)

@@ -47,6 +47,7 @@ export function wantedApproval(
     contents: {
       arguments: isCall ? call.arguments : {},
       origin: isCall ? originOf(call.origin) : undefined,
+      described: question.described ?? null,
       facts: question.facts ?? {},
     },
   }

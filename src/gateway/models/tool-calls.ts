@@ -37,7 +37,8 @@ function aboutCalling(tool: ToolEntry | undefined, name: string): Asked {
   const about = (id: string) => ({ action: 'tool:call', resource: { type: 'Tool', id } })
   return tool === undefined
     ? { ...about(toolEntityId(LOCAL_SERVER, name)), entities: [localToolEntity(name)] }
-    : about(toolEntityId(tool.server, tool.name))
+    : // Nobody but the gateway can reach the server, where the call is decided again.
+      { ...about(toolEntityId(tool.server, tool.name)), isProposed: true }
 }
 
 function factsOf(

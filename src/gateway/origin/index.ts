@@ -1,1 +1,2 @@
+export { argumentTexts } from './argument-texts.ts'
 export { createOriginMemory } from './origin-memory.ts'

@@ -80,6 +80,8 @@ function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
     revision: decision?.revision ?? '',
   }
   if (decision?.remedy !== undefined) body.remedy = decision.remedy
+  if (decision?.advice !== undefined) body.advice = decision.advice.map((one) => ({ ...one }))
+  if (decision?.approval !== undefined) body.approval = decision.approval
   if (question.argumentsDigest !== undefined) body.argumentsDigest = question.argumentsDigest
   const origin = originOf(question)
   if (origin !== undefined) body.origin = origin

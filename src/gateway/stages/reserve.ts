@@ -12,8 +12,8 @@ export interface Ready {
 }
 
 /**
- * Takes what the request needs of limits and approvals, before anything is recorded. What is answered here needs
- * nothing: a listing shows what could be used.
+ * Takes what the request needs of limits and approvals, before anything is recorded; asks people for the approvals that
+ * it lacks. What is answered here needs nothing: a listing shows what could be used.
  */
 export function reserve(
   ctx: Context,
@@ -22,12 +22,20 @@ export function reserve(
   access: GatewayPorts['access'],
 ): Ready | Promise<Ready> {
   const plan = proceed(decisions)
-  const ready = (reserved: Reserved): Ready => {
-    const { refused } = reserved
-    return refused === undefined
-      ? { decisions, plan, reserved }
-      : { decisions: refused, plan: proceed(refused), reserved }
+  const denied = (refused: readonly Decision[]): Ready | Promise<Ready> => {
+    const asked = access.ask(ctx, questions, refused)
+    const ready = (final: readonly Decision[]): Ready => ({
+      decisions: final,
+      plan: proceed(final),
+      reserved: NOTHING,
+    })
+    return asked instanceof Promise ? asked.then(ready) : ready(asked)
   }
+  const ready = (reserved: Reserved): Ready | Promise<Ready> => {
+    const { refused } = reserved
+    return refused === undefined ? { decisions, plan, reserved } : denied(refused)
+  }
+  if (plan.kind === 'deny' && decisions.includes(plan.decision)) return denied(decisions)
   if (plan.kind !== 'forward') return { decisions, plan, reserved: NOTHING }
   const reserved = access.reserve(ctx, questions, decisions)
   return reserved instanceof Promise ? reserved.then(ready) : ready(reserved)
