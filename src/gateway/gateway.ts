@@ -9,7 +9,7 @@ import { anthropicProtocol, type ListTools, openAiProtocol } from './models/inde
 import { arrivalOf, NodeSink } from './node-http.ts'
 import { createOriginMemory } from './origin/index.ts'
 import { type RequestEnd, serve } from './pipeline.ts'
-import type { GatewayPorts } from './ports.ts'
+import type { GatewayPorts, OriginMemory } from './ports.ts'
 import type { Protocol } from './protocol.ts'
 import { createMcpProtocol, ToolListings } from './tools/index.ts'
 
@@ -40,6 +40,8 @@ export interface Gateway {
 }
 
 export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward'> {
+  /** An own one by default. */
+  readonly origin?: OriginMemory
   readonly directory: Pick<Directory, 'principal' | 'inGoodStanding' | 'onChange'>
   /** Told how each request ended. `protocol` is one of ours, or `unknown`. */
   readonly ended?: (protocol: string, end: RequestEnd) => void
@@ -50,7 +52,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { directory, catalog, clock, report } = options
   const client = openUpstreamClient(catalog)
   const log = deferOutcomes(options.log)
-  const ports: GatewayPorts = { ...options, log, origin: createOriginMemory(clock), forward: client.send }
+  const ports: GatewayPorts = {
+    ...options,
+    log,
+    origin: options.origin ?? createOriginMemory(clock),
+    forward: client.send,
+  }
   const flights = new Flights()
   const listings = new ToolListings()
   const listTools: ListTools = (ctx, server) => listings.refresh(ctx, server, ports)

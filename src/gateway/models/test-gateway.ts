@@ -1,21 +1,10 @@
 // The gateway for models as the tests of this room use it: every room behind it is real, and so is the upstream.
-import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
-import { openAccess } from '../../access/index.ts'
-import { AuditError, openLog, type ReadableRecord } from '../../audit/index.ts'
-import { type Directory, openDirectory, parseManifest, parseSections } from '../../identity/index.ts'
-import { parseTenantId } from '../../kernel/index.ts'
-import { openKeyRing, openMasterKey } from '../../keys/index.ts'
-import { createAuthorizationServer } from '../../oauth/index.ts'
-import { memoryTenantStore } from '../../store/index.ts'
-import { catalogSections, openCatalog } from '../catalog/index.ts'
-import { createGateway, type Gateway } from '../gateway.ts'
+import type { ReadableRecord } from '../../audit/index.ts'
+import type { Directory } from '../../identity/index.ts'
+import type { Gateway } from '../gateway.ts'
+import { listenForTest, openTestRooms } from '../test-rooms.ts'
 
 export interface UpstreamRequestSeen {
   readonly method: string
@@ -72,10 +61,10 @@ when { context.arguments.hasTag("/to") && context.arguments.getTag("/to") == "bo
 const TIMEOUTS = '{ connect: 500, firstByte: 300, idle: 300 }'
 
 export async function startTestGateway(t: TestContext, upstream: Upstream): Promise<TestGateway> {
-  const tenant = parseTenantId('demo') ?? assert.fail()
-  const clock = { now: () => Date.now() }
   const seen: UpstreamRequestSeen[] = []
-  const behind = await listen(t, async (request, response) => {
+  const behind = await listenForTest(t)
+  behind.server.on('request', (request, response) => void answer(request, response))
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const entry = {
       method: request.method ?? '',
       path: request.url ?? '',
@@ -84,84 +73,22 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
     }
     seen.push(entry)
     await upstream(entry, response)
-  })
-
-  const store = memoryTenantStore()
-  const master = openMasterKey({ directory: '/nowhere', environment: randomBytes(32).toString('base64') })
-  const keyRing = await openKeyRing(store, master, tenant, clock)
-  const directory = await openDirectory(store, clock)
-  await directory.apply(parseManifest(PEOPLE, 'people.yaml'))
-  const catalog = await openCatalog({ store, keyRing, environment: {} })
-  await catalog.apply(parseSections(manifestFor(behind), 'models.yaml', catalogSections))
-  const access = openAccess(foundation())
-  await access.setPolicies([{ name: 'test.cedar', text: POLICIES }])
-  const putEntities = (): void => {
-    access.putEntities('directory', directory.entities())
-    access.putEntities('catalog', catalog.entities())
   }
-  putEntities()
-  directory.onChange(putEntities)
-
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-models-'))
-  const keys = { signer: keyRing.logSigner(), sealing: keyRing.logSealing() }
-  const log = await openLog({ file: join(folder, 'log.db'), tenant, origin: 'localhost/t/demo/log', keys, clock })
-  const reports: string[] = []
-  let broken = false
-  const issuer = 'http://localhost/t/demo'
-  const authorization = await createAuthorizationServer({
-    tenant,
-    issuer,
-    store,
-    keyRing,
-    directory,
-    clock,
-    audiences: [{ uri: `${issuer}/gw`, scopes: ['models', 'tools'] }],
-    recordToken: async () => undefined,
-    reportFault: (error) => t.diagnostic(String(error)),
-  })
-  const gateway = createGateway({
-    tenant,
-    clock,
-    publicUrl: issuer,
-    authorization,
-    directory,
-    access,
-    catalog,
-    log: {
-      append: async (record) => {
-        // As the log does while its file cannot be written.
-        if (broken) throw new AuditError('log_unavailable', 'the log cannot be written')
-        return log.append(record)
-      },
-    },
-    report: ({ what, error }) => reports.push(`${what}: ${String(error)}`),
-  })
-  const mount = '/t/demo/gw/'
-  const before = await listen(t, (request, response) => {
-    const [name = '', ...rest] = (request.url ?? '').slice(mount.length).split(/(?=[/?])/)
-    return gateway.handle(name, rest.join(''), request, response, {
-      trace: '0af7651916cd43dd8448eb211c80319c',
-      maxBody: 20_000,
-    })
-  })
-  t.after(async () => {
-    await gateway.close()
-    await log.close()
-    await store.close()
-    rmSync(folder, { recursive: true })
-  })
-
+  const upstreams = manifestFor(behind.origin)
+  const rooms = await openTestRooms(t, { people: PEOPLE, upstreams, policies: POLICIES, maxBody: 20_000 })
+  const { gateway, directory, reports, log, breakLog } = rooms
+  const url = `${rooms.issuer}/gw`
   const key = async (principal: string) => (await directory.issueGatewayKey(principal)).secret
   const helper = await key('helper')
   return {
-    url: `${before}${mount.slice(0, -1)}`,
+    url,
     gateway,
     directory,
     seen,
     reports,
     key,
     post: (path, body, options = {}) =>
-      fetch(`${before}${mount}${path}`, {
+      fetch(`${url}/${path}`, {
         method: options.method ?? 'POST',
         headers: {
           authorization: `Bearer ${options.key ?? helper}`,
@@ -177,9 +104,7 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
       const { records } = await log.search({}, { limit: 1000 })
       return records.filter((record) => !record.erased).reverse()
     },
-    breakLog(value) {
-      broken = value
-    },
+    breakLog,
   }
 }
 
@@ -197,30 +122,8 @@ models:
 `
 }
 
-async function listen(
-  t: TestContext,
-  answer: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
-): Promise<string> {
-  const server = createServer((request, response) => void answer(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}` // listening on TCP
-}
-
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function foundation() {
-  const folder = join(import.meta.dirname, '../../../foundation')
-  const names = globSync('policies/*.cedar', { cwd: folder }).sort()
-  return {
-    schema: readFileSync(join(folder, 'schema.cedarschema'), 'utf8'),
-    policies: names.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') })),
-  }
 }

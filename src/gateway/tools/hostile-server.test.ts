@@ -35,8 +35,7 @@ async function rig(t: TestContext, respond: Respond, policies = NO_DROP, setting
   state.respond = respond
   const ask = (body: unknown, headers: Record<string, string> = {}) =>
     gateway.ask('lab', token, body, { 'mcp-session-id': session, ...headers })
-  const originOf = (value: string) =>
-    gateway.ports.origin.originsOf(`helper ${gateway.txnOf(token)}`, { to: value }).origin
+  const originOf = (value: string) => gateway.origin.originsOf(`helper ${gateway.txnOf(token)}`, { to: value }).origin
   return { gateway, upstream, token, ask, originOf }
 }
 
@@ -280,7 +279,7 @@ describe('what a server says is remembered as its word', () => {
       const token = await gateway.token('helper')
       body = { jsonrpc: '2.0', id: 7, ...(result === undefined ? { error } : { result }) }
       await gateway.ask('lab', token, { ...CALL, method: 'resources/read', params: { uri: 'a://b' } })
-      const { origin } = gateway.ports.origin.originsOf(`helper ${gateway.txnOf(token)}`, { to: 'eve@evil.co' })
+      const { origin } = gateway.origin.originsOf(`helper ${gateway.txnOf(token)}`, { to: 'eve@evil.co' })
       assert.deepEqual(origin.untrusted, ['/to'], title)
     }
   })

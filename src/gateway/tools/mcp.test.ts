@@ -139,11 +139,7 @@ for (const { revision, connect } of GENERATIONS) {
       const client = await connect(gateway, token)
       t.after(() => client.close())
       const conversation = `helper ${gateway.txnOf(token)}`
-      gateway.ports.origin.observe(
-        conversation,
-        { kind: 'user' },
-        'Read the inbox and send a summary to bob@example.com',
-      )
+      gateway.origin.observe(conversation, { kind: 'user' }, 'Read the inbox and send a summary to bob@example.com')
       await client.callTool({ name: 'read_file', arguments: { path: 'inbox' } })
       await client.callTool({ name: 'send_message', arguments: { to: 'bob@example.com' } })
       const error = await client
@@ -225,6 +221,6 @@ test('what a server returned is remembered with its trust before the client has 
     await client.callTool({ name: 'read_file', arguments: { path: 'inbox' } })
     await client.close()
     const conversation = `helper ${gateway.txnOf(token)}`
-    assert.deepEqual(gateway.ports.origin.originsOf(conversation, { to: 'eve@evil.co' }).origin[kind], ['/to'])
+    assert.deepEqual(gateway.origin.originsOf(conversation, { to: 'eve@evil.co' }).origin[kind], ['/to'])
   }
 })

@@ -47,15 +47,12 @@ async function rig(t: TestContext, settings: string, first: readonly Tool[], pol
   const errorOf = async (name: string) => (await gateway.ask('lab', token, call(name))).messages[0]?.error
   const review = toolReview(gateway.catalog, fakeClock())
   const ctx = {
-    tenant: gateway.ports.tenant,
+    tenant: gateway.tenant,
     txn: gateway.txnOf(token),
     trace: '0'.repeat(32),
     clock: fakeClock(),
     caller: (
-      await gateway.ports.authorization.authenticateBearer(
-        { authorization: `Bearer ${token}` },
-        `${gateway.ports.publicUrl}/gw`,
-      )
+      await gateway.authorization.authenticateBearer({ authorization: `Bearer ${token}` }, `${gateway.issuer}/gw`)
     ).caller,
   }
   const accept = (name: string) => review.acceptTool(ctx, 'lab', name, gateway.catalog.tool('lab', name)?.digest ?? '')

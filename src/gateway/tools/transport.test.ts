@@ -347,11 +347,11 @@ describe('who may come in', () => {
 
   test('no other web site', async (t) => {
     const { gateway, ask, upstream } = await rig(t)
-    for (const origin of ['https://evil.co', 'null', `${gateway.origin}.evil.co`, 'http://localhost']) {
+    for (const origin of ['https://evil.co', 'null', `${new URL(gateway.issuer).origin}.evil.co`, 'http://localhost']) {
       assert.equal((await ask(PING, { origin })).status, 403, origin)
     }
     assert.deepEqual(upstream.received, [])
-    assert.equal((await ask(PING, { origin: gateway.origin })).status, 200)
+    assert.equal((await ask(PING, { origin: new URL(gateway.issuer).origin })).status, 200)
   })
 
   test('nobody learns which servers there are', async (t) => {
