@@ -1,5 +1,8 @@
 export { type Access, type Foundation, openAccess } from './access.ts'
 export type { Advice } from './advice.ts'
+export { type AccessRequest, REQUEST_STATES, type RequestState } from './requests/access-request.ts'
+export type { Offer } from './requests/grantable.ts'
+export { type AccessRequests, openAccessRequests, type RequestAction } from './requests/requests.ts'
 export type { Amounts, Price } from './amounts.ts'
 export { APPROVAL_STATES, type Approval, type ApprovalContents, type ApprovalState } from './approvals/approval.ts'
 export { type Approvals, openApprovals } from './approvals/approvals.ts'

@@ -84,7 +84,7 @@ function scopeEdits(text: string, part: string, constraint: Constraint, span: Sp
   const own = text.slice(span.start, span.end)
   // Without its slot a template is another kind of policy, which no test could miss.
   if (own.includes('?')) return []
-  const dropped: Edit = { ...span, by: part, change: `without \`${own}\`` }
+  const dropped: Edit = { ...span, by: part, change: `without \`${shortened(own)}\`` }
   if (constraint.kind !== 'in' || constraint.uids.length < 2) return [dropped]
   const elements = listIn(own)
   return [

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { SallyportError } from '../kernel/index.ts'
 import { applyCommand } from './commands/apply.ts'
+import { approvalsCommand } from './commands/approvals.ts'
 import { decideCommand } from './commands/decide.ts'
 import { keysCommand } from './commands/keys.ts'
 import { limitsCommand } from './commands/limits.ts'
@@ -46,6 +47,7 @@ for (const command of [
   suspendCommand(),
   resumeCommand(),
   toolsCommand(),
+  approvalsCommand(),
   policyCommand(),
   witnessCommand(),
 ]) {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
-import { type Access, openAccess, openApprovals, openHolds, openLists } from '../access/index.ts'
+import { openAccess, openApprovals, openHolds, openLists } from '../access/index.ts'
 import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
@@ -11,7 +11,7 @@ import {
   toolReview,
 } from '../gateway/index.ts'
 import { type TenantFace, traceOf } from '../http/index.ts'
-import { type Directory, openDirectory } from '../identity/index.ts'
+import { openDirectory } from '../identity/index.ts'
 import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
 import { type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
@@ -19,12 +19,12 @@ import type { Stores } from '../store/index.ts'
 import { applyManifests, storedPolicies } from './apply.ts'
 import type { Config } from './config.ts'
 import { readFoundation } from './foundation.ts'
+import { keepEntities } from './keep-entities.ts'
 import { keepLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
-import { rolesIn } from './roles.ts'
 import { openTenantLog } from './tenant-log.ts'
 import { keepWitnessed } from './witnesses.ts'
 
@@ -60,7 +60,8 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const catalog = await openCatalog({ store, keyRing, environment: deps.environment })
   await access.setPolicies(await storedPolicies(store))
   await loadResources(store, access)
-  keepEntities(id, access, directory, catalog)
+  const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
+  keepEntities({ tenant: id, access, directory, catalog, report: report('roles did not come to be decided on') })
   const approvals = await openApprovals({
     tenant: id,
     store,
@@ -83,7 +84,6 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const { reason } = log.status()
   if (reason !== undefined) deps.log.error({ tenant: id }, reason)
 
-  const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
   const authorization = await createAuthorizationServer({
     tenant: id,
     issuer,
@@ -208,22 +208,3 @@ function ownContext(tenant: TenantId, clock: Clock): Context {
 
 // a valid id, which no manifest of ours gives to anybody
 const SALLYPORT = 'sallyport' as PrincipalId
-
-/** Policies see the directory and the catalogue as they are now. */
-function keepEntities(id: TenantId, access: Access, directory: Directory, catalog: Catalog): void {
-  access.putEntities('tenant', [{ uid: { type: 'Tenant', id }, attrs: {}, parents: [] }])
-  const tenant = [{ type: 'Tenant', id }]
-  const putDirectory = (): void => {
-    access.putEntities('directory', directory.entities())
-    access.setRoles(rolesIn(directory))
-  }
-  const putCatalog = (): void =>
-    access.putEntities(
-      'catalog',
-      catalog.entities().map((entity) => (entity.parents.length === 0 ? { ...entity, parents: tenant } : entity)),
-    )
-  putDirectory()
-  putCatalog()
-  directory.onChange(putDirectory)
-  catalog.onChange(putCatalog)
-}

@@ -1,0 +1,107 @@
+import {
+  compile,
+  describeSchema,
+  type Engine,
+  type LintRule,
+  type PolicyInfo,
+  type Problem,
+  validate,
+} from '../../cedar/index.ts'
+import { errorText } from '../../kernel/index.ts'
+import type { Foundation } from '../access.ts'
+import { boundsOf, layerOf, type PolicyFile } from '../layers.ts'
+import { policySetNow } from '../policies-in-force.ts'
+
+export type CheckRule = 'invalid' | 'unwise' | 'broader-than-title' | LintRule
+
+/** Something to correct in a file of policies, or to think about. */
+export interface PolicyFinding extends Problem {
+  readonly rule: CheckRule
+}
+
+/**
+ * All that is wrong with files of policies, and what is hardly meant, in the order of files and lines. What ships with
+ * the product is looked at together with them, and not complained of.
+ */
+export function checkPolicies(foundation: Foundation, files: readonly PolicyFile[]): readonly PolicyFinding[] {
+  const own = new Set(files.map(({ name }) => name))
+  const shipped = [
+    ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
+    ...(foundation.roles ?? []),
+  ]
+  const all = [...shipped, ...files]
+  const input = { policies: all.map(sourceOf), schema: foundation.schema }
+  const found = validate(input).map(
+    (problem): PolicyFinding => ({ ...problem, rule: problem.severity === 'error' ? 'invalid' : 'unwise' }),
+  )
+  // What is unwise in a policy that is wrong mostly comes of what is wrong.
+  const errors = found.filter(({ severity }) => severity === 'error')
+  if (errors.length > 0) return errors.filter(isOf(own)).sort(byPlace)
+  try {
+    policySetNow({ schema: foundation.schema, files: all, roles: { grants: [], declared: new Set() }, tenant: '' })
+  } catch (error) {
+    return [{ severity: 'error', rule: 'invalid', message: errorText(error) }]
+  }
+  const engine = compile(input)
+  const findings = [...found, ...engine.lint(areAlike(engine, all)), ...broaderThanTitles(engine, foundation.schema)]
+  return findings.filter(isOf(own)).sort(byPlace)
+}
+
+function sourceOf(file: PolicyFile) {
+  const only = boundsOf(layerOf(file))
+  return { name: file.name, text: file.text, ...(only === undefined ? {} : { only }) }
+}
+
+/** What has no place is told of too: it is of nobody, and so of everybody. */
+function isOf(own: ReadonlySet<string>) {
+  return ({ source }: PolicyFinding): boolean => source === undefined || own.has(source)
+}
+
+function byPlace(a: PolicyFinding, b: PolicyFinding): number {
+  if (a.source !== b.source) return (a.source ?? '') < (b.source ?? '') ? -1 : 1
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+}
+
+/** Grants stand beside grants; a ceiling, or a file of limits, is only compared with itself. */
+function areAlike(engine: Engine, files: readonly PolicyFile[]): (a: string, b: string) => boolean {
+  const parts = new Map(
+    files.map((file) => [file.name, file.as === undefined || file.as === 'grants' ? '' : file.name]),
+  )
+  const partOf = (id: string): string | undefined => {
+    const source = engine.policy(id)?.position.source
+    return source === undefined ? undefined : parts.get(source)
+  }
+  return (a, b) => partOf(a) === partOf(b)
+}
+
+/** Titles that speak of reading only, over policies that permit more. */
+function broaderThanTitles(engine: Engine, schema: string): readonly PolicyFinding[] {
+  const groups = new Map(describeSchema(schema).actions.map(({ id, parents }) => [id, parents]))
+  return [...engine.policies(), ...engine.templates()].flatMap((policy): readonly PolicyFinding[] => {
+    const { title } = policy.annotations
+    if (policy.effect === 'forbid' || policy.link !== undefined || title === undefined) return []
+    if (!CLAIMS_TO_READ.test(title)) return []
+    const more = changingActions(policy, groups)
+    if (more === undefined) return []
+    const message = `\`${policy.id}\` says "${title}", and permits ${more}`
+    return [{ ...policy.position, severity: 'warning', rule: 'broader-than-title', policy: policy.id, message }]
+  })
+}
+
+/** `reads metrics`, `read-only`, `… and changes nothing`; what says more than one thing at its beginning is not judged. */
+const CLAIMS_TO_READ =
+  /\bread-only\b|\bchang(?:es?|ing) (?:nothing|neither)\b|^(?:reads?|views?|lists?|sees|looks at|watches)\b(?!.*(?:\band\b|,))/i
+
+/** What a policy permits that changes something, or undefined. */
+function changingActions({ text }: PolicyInfo, groups: ReadonlyMap<string, readonly string[]>): string | undefined {
+  const scope = /^[^{]*?\baction\b([^{;]*?),\s*resource\b/s.exec(
+    text.slice(text.search(/\b(?:permit|forbid)\s*\(/)),
+  )?.[1]
+  if (scope === undefined) return undefined
+  const named = [...scope.matchAll(/Action::"((?:[^"\\]|\\.)*)"/g)].map(([, id]) => id ?? '')
+  if (named.length === 0) return 'every action'
+  const changing = named.filter(
+    (id) => id === 'write' || id === 'elevated' || groups.get(id)?.includes('write') === true,
+  )
+  return changing.length === 0 ? undefined : changing.map((id) => `\`${id}\``).join(', ')
+}

@@ -1,0 +1,217 @@
+import type { EntityJson, Tracer } from '../../cedar/index.ts'
+import {
+  type Context,
+  errorText,
+  newTxn,
+  type PrincipalKind,
+  type PrincipalRef,
+  parsePrincipalId,
+  type TenantId,
+} from '../../kernel/index.ts'
+import type { Foundation } from '../access.ts'
+import { decideForChain, entityOf, type Known, prepare } from '../decide-chain.ts'
+import { entityIndex } from '../entity-index.ts'
+import { AccessError } from '../errors.ts'
+import type { PolicyFile } from '../layers.ts'
+import { listBook } from '../lists/list-book.ts'
+import { type Hours, localTime } from '../local-time.ts'
+import { policySetNow } from '../policies-in-force.ts'
+import type { Decision, Question } from '../question.ts'
+import type { Roles } from '../roles.ts'
+import type { PolicyCase } from './case-file.ts'
+import { Coverage } from './coverage.ts'
+
+/** A tenant as its manifests describe it, without a server: what its policies are tried on. */
+export interface TrialWorld {
+  readonly tenant: TenantId
+  readonly foundation: Foundation
+  readonly policies: readonly PolicyFile[]
+  readonly roles: Roles
+  readonly entities: readonly EntityJson[]
+  readonly hours?: Hours | undefined
+}
+
+/** What became of a case. */
+export interface CaseResult {
+  readonly name: string
+  /** `file:line` */
+  readonly at: string
+  readonly passed: boolean
+  /** What is not as expected, one line each. */
+  readonly problems: readonly string[]
+  readonly decision: Pick<Decision, 'decision' | 'reasons' | 'advice' | 'remedy'> | undefined
+}
+
+export interface Trial {
+  readonly known: Known
+  readonly schema: string
+  run(policyCase: PolicyCase): CaseResult
+  /** The same under other policies. */
+  runUnder(known: Known, policyCase: PolicyCase): CaseResult
+  /** How often each policy and each of its conditions came to what, over all these cases. */
+  coverage(cases: readonly PolicyCase[]): Coverage
+}
+
+/** Throws `policies_invalid`, `resources_invalid`, `settings_invalid`. */
+export function openTrial(world: TrialWorld): Trial {
+  const { foundation, tenant } = world
+  const known = knownOf(world)
+  const entities = new Map(world.entities.map((entity) => [keyOf(entity), entity]))
+  const kinds = kindsIn(world.entities)
+  const ask = (policyCase: PolicyCase): Asked => {
+    const chain = policyCase.by.map((id): PrincipalRef => {
+      const principal = parsePrincipalId(id)
+      const kind = kinds.get(id) ?? kindsIn(policyCase.entities).get(id)
+      if (principal === undefined || kind === undefined) throw unknownPrincipal(id)
+      return { kind, id: principal }
+    })
+    return { ctx: contextOf(chain, policyCase, tenant), question: questionOf(policyCase, entities) }
+  }
+  const runUnder: Trial['runUnder'] = (under, policyCase) => {
+    const { name, at } = policyCase
+    try {
+      const { ctx, question } = ask(policyCase)
+      const decision = decideForChain(ctx, question, under)
+      const problems = problemsOf(policyCase, decision)
+      return { name, at, passed: problems.length === 0, problems, decision }
+    } catch (error) {
+      return { name, at, passed: false, problems: [errorText(error)], decision: undefined }
+    }
+  }
+  return {
+    known,
+    schema: foundation.schema,
+    run: (policyCase) => runUnder(known, policyCase),
+    runUnder,
+    coverage(cases) {
+      const own = new Set(world.policies.map((file) => file.name))
+      const shipped = [...foundation.policies, ...(foundation.roles ?? [])].map((file) => file.name)
+      const coverage = new Coverage(known.set.engine, (source) => own.has(source) || shipped.includes(source))
+      for (const policyCase of cases)
+        for (const trace of tracesOf(ask(policyCase), known, coverage.tracer)) coverage.add(trace)
+      return coverage
+    },
+  }
+}
+
+const KINDS: readonly PrincipalKind[] = ['User', 'Service', 'Agent', 'Device']
+
+function kindsIn(entities: readonly EntityJson[]): ReadonlyMap<string, PrincipalKind> {
+  const kinds = new Map<string, PrincipalKind>()
+  for (const { uid } of entities) {
+    const { type, id } = '__entity' in uid ? uid.__entity : uid
+    const kind = KINDS.find((one) => one === type)
+    if (kind !== undefined) kinds.set(id, kind)
+  }
+  return kinds
+}
+
+function knownOf({ foundation, policies, roles, tenant, entities, hours }: TrialWorld): Known {
+  const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
+  const files = [...own, ...(foundation.roles ?? []), ...policies]
+  const index = entityIndex(foundation.schema)
+  index.put('world', entities)
+  return {
+    set: policySetNow({ schema: foundation.schema, files, roles, tenant }),
+    entities: index,
+    lists: listBook(),
+    timeOf: hours === undefined ? undefined : localTime(hours),
+  }
+}
+
+interface Asked {
+  readonly ctx: Context
+  readonly question: Question
+}
+
+function contextOf(chain: readonly PrincipalRef[], policyCase: PolicyCase, tenant: TenantId): Context {
+  const { authentication, scope, address, now, mandate } = policyCase
+  const [subject, ...actors] = chain
+  if (subject === undefined) throw unknownPrincipal('')
+  const { factors, assurance, age = 0, mfaAge } = authentication
+  return {
+    tenant,
+    txn: newTxn(now),
+    trace: '0'.repeat(32),
+    clock: { now: () => now },
+    caller: {
+      chain: [subject, ...actors],
+      delegation: undefined,
+      authentication: {
+        method: 'asserted',
+        at: now - age * 1000,
+        ...(factors === undefined ? {} : { factors }),
+        ...(assurance === undefined ? {} : { assurance }),
+        ...(mfaAge === undefined ? {} : { mfaAt: now - mfaAge * 1000 }),
+      },
+      scope: scope === undefined ? undefined : new Set(scope),
+      credential: 'trial',
+      expiresAt: now + HOUR,
+      ...(mandate === undefined ? {} : { mandate: { ...mandate, expiresAt: now + HOUR } }),
+    },
+    ...(address === undefined ? {} : { address }),
+  }
+}
+
+const HOUR = 3_600_000
+
+function questionOf(policyCase: PolicyCase, known: ReadonlyMap<string, EntityJson>): Question {
+  const { action, resource, facts, call, given } = policyCase
+  const entities = new Map(policyCase.entities.map((entity) => [keyOf(entity), entity]))
+  for (const [key, attrs] of given) {
+    const entity = entities.get(key) ?? known.get(key)
+    if (entity === undefined)
+      throw new AccessError('resources_invalid', `there is no \`${key}\`, of which something is given`)
+    // Attributes are JSON, as Cedar takes them; what is no value of Cedar's is refused with the entities.
+    entities.set(key, { ...entity, attrs: { ...entity.attrs, ...(attrs as EntityJson['attrs']) } })
+  }
+  return {
+    action,
+    resource,
+    facts,
+    ...(call === undefined ? {} : { call }),
+    ...(entities.size === 0 ? {} : { entities: [...entities.values()] }),
+  }
+}
+
+function problemsOf({ expect }: PolicyCase, { decision, reasons, advice = [], remedy }: Decision): readonly string[] {
+  const found = [...new Set(reasons.map(({ policy }) => policy))]
+  const because = found.length === 0 ? 'no policy permits it' : `because of ${quoted(found)}`
+  const problems: string[] = []
+  if (decision !== expect.decision) problems.push(`expected ${expect.decision}, got ${decision}: ${because}`)
+  if (expect.reasons !== undefined && !isSame(found, expect.reasons)) {
+    problems.push(`expected ${quoted(expect.reasons)} to decide, got ${found.length === 0 ? because : quoted(found)}`)
+  }
+  const helps = advice.map(({ kind }) => kind)
+  if (expect.advice !== undefined && !isSame(helps, expect.advice)) {
+    problems.push(`expected the advice ${quoted(expect.advice)}, got ${quoted(helps)}`)
+  }
+  if (expect.remedy !== undefined && remedy !== expect.remedy) {
+    problems.push(`expected the remedy \`${expect.remedy}\`, got ${remedy === undefined ? 'none' : `\`${remedy}\``}`)
+  }
+  return problems
+}
+
+function isSame(found: readonly string[], expected: readonly string[]): boolean {
+  return found.length === expected.length && expected.every((one) => found.includes(one))
+}
+
+function quoted(names: readonly string[]): string {
+  return names.length === 0 ? 'nothing' : names.map((name) => `\`${name}\``).join(', ')
+}
+
+function tracesOf({ ctx, question }: Asked, known: Known, tracer: Tracer): ReturnType<Tracer['trace']> {
+  const { context, entities, resource, action } = prepare(ctx, question, known)
+  return ctx.caller.chain.flatMap((link) =>
+    tracer.trace({ principal: entityOf(link), action, resource, context }, entities),
+  )
+}
+
+function keyOf({ uid }: EntityJson): string {
+  const { type, id } = '__entity' in uid ? uid.__entity : uid
+  return `${type}::${id}`
+}
+
+function unknownPrincipal(id: string): AccessError {
+  return new AccessError('resources_invalid', `there is no principal \`${id}\` in the manifests`)
+}

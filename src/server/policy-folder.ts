@@ -1,0 +1,99 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { openAccess, type PolicyFile, policyFileOf, resourceEntities, type TrialWorld } from '../access/index.ts'
+import { openCatalog } from '../gateway/index.ts'
+import { manifestError, openDirectory, parseSections } from '../identity/index.ts'
+import { errorText, systemClock, type TenantId } from '../kernel/index.ts'
+import { memoryTenantStore } from '../store/index.ts'
+import { sections } from './apply.ts'
+import { ServerError } from './errors.ts'
+import { readFoundation } from './foundation.ts'
+import { rolesIn } from './roles.ts'
+
+/** A folder with the manifests of a tenant, read without a server. */
+export interface PolicyFolder {
+  readonly world: TrialWorld
+  /** Files of test cases: all `*.test.yaml` in the folder and below it. */
+  readonly tests: readonly { readonly name: string; readonly text: string }[]
+}
+
+/**
+ * Reads the manifests in a folder (`*.yaml`, not those below it) and the policies that they name. What a manifest says
+ * that only a running server could do (credentials of upstreams, exports) is checked and otherwise left alone. Names of
+ * files are relative to the folder. Throws `manifest_invalid` with file and line of every problem.
+ */
+export async function readPolicyFolder(folder: string, tenant: TenantId): Promise<PolicyFolder> {
+  const named = (name: string) => ({ name, text: readText(folder, name) })
+  const manifests = globSync('*.{yaml,yml}', { cwd: folder })
+    .filter((name) => !isTest(name))
+    .sort()
+    .map(named)
+  if (manifests.length === 0)
+    throw new ServerError('folder_invalid', `there is no manifest (\`*.yaml\`) in \`${folder}\``)
+  const parsed = manifests.map(({ name, text }) => parseSections(text, name, sections))
+  const declared = parsed.map((one) => one.sections)
+  const store = memoryTenantStore()
+  try {
+    const foundation = readFoundation()
+    const { builtInRoles } = openAccess(foundation, tenant)
+    const directory = await openDirectory(store, systemClock, { builtInRoles: builtInRoles() })
+    await directory.apply(...parsed)
+    // No upstream is ever called from here, so that no credential is needed.
+    const vault = { seal: (bytes: Uint8Array) => bytes, open: (bytes: Uint8Array) => bytes }
+    const catalog = await openCatalog({ store, keyRing: vault, environment: {} })
+    await catalog.apply(...parsed.map((one) => ({ ...one, sections: withoutCredentials(one.sections) })))
+    const root = { type: 'Tenant', id: tenant }
+    const things = catalog.entities().map((one) => (one.parents.length === 0 ? { ...one, parents: [root] } : one))
+    return {
+      world: {
+        tenant,
+        foundation,
+        policies: policiesOf(declared, folder),
+        roles: rolesIn(directory),
+        entities: [
+          { uid: root },
+          ...declared.flatMap((one) => resourceEntities(one, tenant)),
+          ...directory.entities(),
+          ...things,
+        ],
+        hours: declared.map(({ hours }) => hours).findLast((hours) => hours !== undefined),
+      },
+      tests: globSync('**/*.{yaml,yml}', { cwd: folder }).filter(isTest).sort().map(named),
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+function isTest(name: string): boolean {
+  return /\.test\.ya?ml$/.test(name)
+}
+
+function policiesOf(
+  declared: readonly { readonly policies?: readonly Parameters<typeof policyFileOf>[0][] | undefined }[],
+  folder: string,
+): readonly PolicyFile[] {
+  const byFile = new Map(declared.flatMap(({ policies = [] }) => policies).map((one) => [one.file, one]))
+  return [...byFile.values()].map((one) => policyFileOf(one, readText(folder, one.file)))
+}
+
+function readText(folder: string, name: string): string {
+  const path = join(folder, name)
+  if (relative(folder, path).startsWith('..')) throw manifestError([`\`${name}\` is not below \`${dirname(path)}\``])
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ServerError('folder_invalid', `cannot read \`${path}\``, { detail: errorText(error), cause: error })
+  }
+}
+
+function withoutCredentials<Declared extends { readonly upstreams?: Readonly<Record<string, object>> | undefined }>(
+  declared: Declared,
+): Declared {
+  if (declared.upstreams === undefined) return declared
+  const upstreams = Object.entries(declared.upstreams).map(([id, upstream]) => [
+    id,
+    { ...upstream, credential: undefined },
+  ])
+  return { ...declared, upstreams: Object.fromEntries(upstreams) }
+}
