@@ -1,11 +1,11 @@
-import { describeSchema, type EntityJson, type Filter } from '../cedar/index.ts'
+import { CedarError, describeSchema, type EntityJson, type Filter } from '../cedar/index.ts'
 import type { Context, PrincipalKind } from '../kernel/index.ts'
 import type { Approvals } from './approvals/approvals.ts'
 import { askForApprovals } from './approvals/ask.ts'
 import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
 import { approvalWanted, couldAllowForChain, decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
-import { entityIndex } from './entity-index.ts'
+import { entityIndex, type SourceChange } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import { type FilterQuestion, filterForChain } from './filter.ts'
@@ -29,7 +29,10 @@ import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
 /** The decision point of one tenant. Everything it decides on is in memory: `decide` does no I/O. */
 export interface Access {
-  /** Decides for every principal of the chain, and for the mandate; where one is denied, all are. */
+  /**
+   * Decides for every principal of the chain, and for the mandate; where one is denied, all are. Throws
+   * `question_invalid` for facts and attributes that are not of the types that the schema declares.
+   */
   decide(ctx: Context, question: Question): Decision
   /**
    * Takes what these allowed decisions need before their actions begin (limits, single-use approvals): all of it, or
@@ -72,14 +75,19 @@ export interface Access {
   ): Promise<Possibilities>
   /** Replaces every entity that this source has given before. */
   putEntities(source: string, entities: readonly EntityJson[]): void
+  /**
+   * Puts and removes some of what this source has given, in time that depends on the change alone. Throws `CedarError`,
+   * changing nothing, for what does not fit the schema.
+   */
+  changeEntities(source: string, change: SourceChange): void
   /** Throws `resources_invalid` for entities that do not fit the schema: that of these files, where they are given. */
   checkEntities(entities: readonly EntityJson[], files?: readonly PolicyFile[]): void
   /**
    * What a resource has to be like for the whole chain to be allowed, as SQL or as a function. It holds for the moment:
-   * policies, roles and entities may change. Throws `CedarError` for facts that the schema does not have so.
+   * policies, roles and entities may change. Throws `question_invalid`.
    */
   filter(ctx: Context, asked: FilterQuestion): Filter
-  /** Every subject, resource or action for which a request would be allowed now, page by page. */
+  /** Every subject, resource or action for which a request would be allowed now, page by page. Rejects with `question_invalid`. */
   search(ctx: Context, asked: SearchQuestion): Promise<SearchPage>
   /** What questions can speak of, and what enforcement points call it. */
   vocabulary(): Vocabulary
@@ -154,7 +162,13 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   let counting: Counting | undefined
 
   return {
-    decide: (ctx, question) => decideForChain(ctx, question, known),
+    decide(ctx, question) {
+      try {
+        return decideForChain(ctx, question, known)
+      } catch (error) {
+        throw asQuestionError(error)
+      }
+    },
     reserve: (ctx, questions, decisions) => reserve(ctx, questions, decisions, takers),
     ask: (ctx, questions, decisions) => askForApprovals(ctx, questions, decisions, approvals),
     approvalWanted(ctx, question) {
@@ -193,10 +207,20 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     whoCan: (asker, asked) => whoCan(asker, asked, known),
     whatCan: (asker, asked) => whatCan(asker, asked, known, known.set.schema.vocabulary.actions),
     putEntities: (source, list) => known.entities.put(source, list),
+    changeEntities: (source, change) => known.entities.change(source, change),
     checkEntities: (list, files) =>
       checkResources(list, files === undefined ? known.set.schema.text : schemaInForce(foundation.schema, files).text),
-    filter: (ctx, asked) => filterForChain(ctx, asked, known),
-    search: (ctx, asked) => searchPage(ctx, asked, known, known.set.schema.vocabulary),
+    filter(ctx, asked) {
+      try {
+        return filterForChain(ctx, asked, known)
+      } catch (error) {
+        throw asQuestionError(error)
+      }
+    },
+    search: (ctx, asked) =>
+      searchPage(ctx, asked, known, known.set.schema.vocabulary).catch((error: unknown) => {
+        throw asQuestionError(error)
+      }),
     vocabulary: () => known.set.schema.vocabulary,
     checkHours: (hours) => void timeIn(hours),
     checkPolicies: (files) => policies.check(files, undefined),
@@ -226,6 +250,12 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     },
     actionNames: new Set(actions.map(({ id }) => id)),
   }
+}
+
+/** What the engine says of facts and attributes that do not fit the schema is for whoever stated them. */
+function asQuestionError(error: unknown): unknown {
+  if (!(error instanceof CedarError)) return error
+  return new AccessError('question_invalid', error.publicMessage, { cause: error })
 }
 
 function timeIn(hours: Hours): ReturnType<typeof localTime> {

@@ -205,6 +205,7 @@ export function prepare(ctx: Context, question: Question, known: Known): Prepare
   const action = set.schema.vocabulary.uidOf(question.action)
   const stated = statedEntities(ctx, question, set.schema.vocabulary, index)
   const facts = factsOf(ctx, question, timeOf)
+  index.expire(ctx.clock.now())
   if (question.call === undefined || question.call === 'unknown') {
     return { context: facts, entities: index.with(stated), resource: question.resource, action }
   }

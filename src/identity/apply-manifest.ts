@@ -101,11 +101,15 @@ async function applyPrincipal(q: Q, declared: PrincipalDeclaration, before: Snap
     name: entry.name ?? known?.name ?? id,
     sponsor: entry.sponsor ?? known?.sponsor ?? null,
     agent_type: entry.type ?? known?.agentType ?? null,
+    project: entry.project ?? known?.project ?? null,
+    level: entry.level ?? known?.level ?? null,
   }
   const fields: string[] = []
   if (known?.name !== next.name) fields.push('name')
   if ((known?.sponsor ?? null) !== next.sponsor) fields.push('sponsor')
   if ((known?.agentType ?? null) !== next.agent_type) fields.push('type')
+  if ((known?.project ?? null) !== next.project) fields.push('project')
+  if ((known?.level ?? null) !== next.level) fields.push('level')
   if (fields.length > 0) {
     await q
       .insertInto('principals')

@@ -1,14 +1,14 @@
-import { type Clock, newId, type PrincipalId } from '../kernel/index.ts'
+import { type Clock, newId, type PrincipalId, type PrincipalKind } from '../kernel/index.ts'
 import type { Queries, TenantStore, TenantTables } from '../store/index.ts'
 import { applyManifests, type Changes } from './apply-manifest.ts'
-import { type DirectoryEntity, entitiesOf } from './entities.ts'
+import { type DirectoryEntity, entitiesOf, entityOf } from './entities.ts'
 import { IdentityError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
-import type { GatewayKey, Group, Principal, PrincipalStatus, Role } from './principal.ts'
+import type { GatewayKey, Group, Principal, PrincipalStatus, RiskScore, Role } from './principal.ts'
 import type { PublicJwk } from './public-jwk.ts'
-import type { HeldRole, RoleAssignment } from './role-assignment.ts'
+import type { HeldRole, ResourceRef, RoleAssignment } from './role-assignment.ts'
 import { hashClientSecret, hashGatewayKey, matchesClientSecret, newSecret } from './secrets.ts'
-import { loadSnapshot, type Snapshot } from './snapshot.ts'
+import { type Rows, readAll, readRows, type Snapshot, SnapshotState, type Touched } from './snapshot.ts'
 
 /**
  * Who there is in a tenant. What is read comes from memory and is the last committed state; what is written is in the
@@ -42,18 +42,34 @@ export interface Directory {
   issueClientSecret(principal: string): Promise<string>
   /** Throws `principal_unknown`. */
   setStatus(principal: string, status: PrincipalStatus): Promise<void>
+  /** Sets what is given; `null` takes it away. Throws `principal_unknown`, `fact_invalid`. */
+  setStanding(principal: string, standing: Standing): Promise<void>
   /** Brings the directory to what the manifests declare together; applying them again changes nothing. */
   apply(...manifests: readonly Manifest[]): Promise<Changes>
 
   /** Every role that somebody has; those that are limited, and those that are not. */
   roleAssignments(): readonly RoleAssignment[]
+  /** The roles that one of them has. */
+  rolesOf(assignee: ResourceRef): readonly RoleAssignment[]
   /** The directory as policies see it. */
   entities(): DirectoryEntity[]
+  /** One of them; undefined for what is not there. */
+  entity(uid: ResourceRef): DirectoryEntity | undefined
   /**
-   * Calls `listener` after each committed change with the principals whose rights may be other than before; the
-   * agents of a suspended sponsor are among them. Returns how to stop it.
+   * Calls `listener` after each committed change with the principals whose rights may be other than before (the
+   * agents of a suspended sponsor are among them), and with every principal, group, role and agent type that changed.
+   * Returns how to stop it.
    */
-  onChange(listener: (ids: readonly PrincipalId[]) => void): () => void
+  onChange(listener: ChangeListener): () => void
+}
+
+export type ChangeListener = (ids: readonly PrincipalId[], changed: readonly ResourceRef[]) => void
+
+/** What others say of a principal, beside what it is. */
+export interface Standing {
+  /** Of an agent: a whole number from 0. */
+  readonly level?: number | null
+  readonly risk?: RiskScore | null
 }
 
 const DAY = 24 * 60 * 60
@@ -66,22 +82,25 @@ export async function openDirectory(
   options: { readonly builtInRoles?: ReadonlySet<string> } = {},
 ): Promise<Directory> {
   const { builtInRoles = new Set<string>() } = options
-  let snapshot: Snapshot = await store.read(loadSnapshot)
-  const listeners = new Set<(ids: readonly PrincipalId[]) => void>()
+  const snapshot = new SnapshotState()
+  snapshot.put(await store.read(readAll))
+  const listeners = new Set<ChangeListener>()
 
   // One change after the other, so that the snapshots follow each other in the order of the commits.
   let last: Promise<unknown> = Promise.resolve()
   const change = <T>(
-    touched: (result: T) => readonly string[],
+    touchedBy: (result: T) => Touched,
     work: (q: Queries<TenantTables>, before: Snapshot) => Promise<T>,
+    options: { readonly isQuiet?: boolean } = {},
   ): Promise<T> => {
     const mine = last.then(async () => {
-      const { result, after } = await store.write(async (q) => {
+      const { result, rows } = await store.write(async (q) => {
         const done = await work(q, snapshot)
-        return { result: done, after: await loadSnapshot(q) }
+        return { result: done, rows: await readRows(q, touchedBy(done), snapshot) }
       })
-      snapshot = after
-      tell(listeners, withAgentsOf(touched(result), after))
+      const before = kindsOf(rows, snapshot)
+      snapshot.put(rows)
+      if (options.isQuiet !== true) tell(listeners, concerned(rows, snapshot), changedThings(rows, before, snapshot))
       return result
     })
     last = mine.catch(() => undefined)
@@ -96,9 +115,9 @@ export async function openDirectory(
 
   return {
     principal: (id) => snapshot.principals.get(id),
-    principals: () => snapshot.principals.values(),
-    groups: () => snapshot.groups.values(),
-    roles: () => snapshot.roles.values(),
+    principals: () => sorted(snapshot.principals.values()),
+    groups: () => sorted(snapshot.groups.values()),
+    roles: () => sorted(snapshot.roles.values()),
     inGoodStanding: (id) => isInGoodStanding(id, snapshot),
     registeredKeys: (id) => [...(snapshot.keys.get(id)?.values() ?? [])],
     hasClientSecret: (id) => snapshot.clientSecrets.has(id),
@@ -131,15 +150,16 @@ export async function openDirectory(
         revoked_at: null,
       }
       await change(
-        () => [],
+        () => ({ principals: [principal] }),
         (q) => q.insertInto('credentials').values(row).execute(),
+        { isQuiet: true },
       )
       return { id: row.id, secret, expiresAt: row.expires_at }
     },
 
     async revokeGatewayKey(id) {
       await change(
-        (principal: string) => [principal],
+        (principal: string) => ({ principals: [principal] }),
         async (q, before) => {
           const key = [...before.gatewayKeys.values()].find((candidate) => candidate.id === id)
           if (key === undefined) throw new IdentityError('key_unknown', `no gateway key \`${id}\``)
@@ -154,7 +174,7 @@ export async function openDirectory(
       const secret = newSecret('sps')
       const hash = await hashClientSecret(secret)
       await change(
-        () => [principal],
+        () => ({ principals: [principal] }),
         async (q, before) => {
           if ((before.keys.get(principal)?.size ?? 0) > 0) {
             throw new IdentityError('secret_not_needed', `\`${principal}\` has registered keys and needs no secret`)
@@ -189,24 +209,54 @@ export async function openDirectory(
     async setStatus(principal, status) {
       checkPrincipal(principal)
       await change(
-        () => [principal],
+        () => ({ principals: [principal] }),
         (q) =>
           q.updateTable('principals').set({ status, updated_at: clock.now() }).where('id', '=', principal).execute(),
       )
     },
 
+    async setStanding(principal, { level, risk }) {
+      checkPrincipal(principal)
+      if (level !== undefined && level !== null) {
+        checkFact(Number.isInteger(level) && level >= 0, 'a level is a whole number from 0')
+        checkFact(snapshot.principals.get(principal)?.kind === 'Agent', 'only an agent has a level')
+      }
+      if (risk !== undefined && risk !== null) {
+        checkFact(Number.isInteger(risk.score) && risk.score >= 0 && risk.score <= 100, 'a risk score is from 0 to 100')
+        checkFact(risk.until > risk.at, 'a risk score that is stale when it is given says nothing')
+      }
+      const values = {
+        ...(level === undefined ? {} : { level }),
+        ...(risk === undefined
+          ? {}
+          : {
+              risk: risk?.score ?? null,
+              risk_source: risk?.source ?? null,
+              risk_at: risk?.at ?? null,
+              risk_ends: risk?.until ?? null,
+            }),
+      }
+      await change(
+        () => ({ principals: [principal] }),
+        (q) =>
+          q
+            .updateTable('principals')
+            .set({ ...values, updated_at: clock.now() })
+            .where('id', '=', principal)
+            .execute(),
+      )
+    },
+
     apply: (...manifests) =>
       change(
-        // A role or group may stand behind anybody's rights.
-        (changes: Changes) =>
-          changes.some(({ kind, effect }) => effect !== 'unchanged' && CONCERNS_MANY.has(kind))
-            ? [...snapshot.principals.keys()]
-            : changes.filter(({ effect }) => effect !== 'unchanged').map(({ id }) => id),
+        (changes: Changes) => touchedBy(changes),
         (q, before) => applyManifests(q, manifests, before, clock.now(), builtInRoles),
       ),
 
     roleAssignments: () => assignmentsOf(snapshot),
+    rolesOf: (assignee) => rolesOf(assignee, snapshot),
     entities: () => entitiesOf(snapshot),
+    entity: (uid) => entityOf(uid, snapshot),
     onChange(listener) {
       listeners.add(listener)
       return () => {
@@ -216,11 +266,29 @@ export async function openDirectory(
   }
 }
 
-const CONCERNS_MANY: ReadonlySet<string> = new Set(['Group', 'Role', 'AgentType'])
+function sorted<T extends { readonly id: string }>(things: Iterable<T>): readonly T[] {
+  return [...things].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
 
-function assignmentsOf({ heldRoles, principals }: Snapshot): readonly RoleAssignment[] {
+function checkFact(holds: boolean, message: string): void {
+  if (!holds) throw new IdentityError('fact_invalid', message)
+}
+
+function touchedBy(changes: Changes): Touched {
+  const of = (...kinds: readonly Changes[number]['kind'][]): readonly string[] =>
+    changes.filter(({ kind, effect }) => effect !== 'unchanged' && kinds.includes(kind)).map(({ id }) => id)
+  return {
+    principals: of('User', 'Service', 'Agent'),
+    groups: of('Group'),
+    roles: of('Role'),
+    agentTypes: of('AgentType'),
+  }
+}
+
+function assignmentsOf(snapshot: Snapshot): readonly RoleAssignment[] {
+  const { heldRoles, principals } = snapshot
   const listed = (held: ReadonlyMap<string, readonly HeldRole[]>, typeOf: (id: string) => Type): RoleAssignment[] =>
-    [...held].flatMap(([id, list]) => list.map((one) => ({ ...one, assignee: { type: typeOf(id), id } })))
+    [...held.keys()].flatMap((id) => rolesOf({ type: typeOf(id), id }, snapshot))
   return [
     ...listed(heldRoles.principal, (id) => principals.get(id)?.kind ?? 'User'),
     ...listed(heldRoles.group, () => 'Group'),
@@ -228,14 +296,68 @@ function assignmentsOf({ heldRoles, principals }: Snapshot): readonly RoleAssign
   ]
 }
 
+function rolesOf({ type, id }: ResourceRef, { heldRoles, principals }: Snapshot): readonly RoleAssignment[] {
+  if (type === 'Group') return heldBy(heldRoles.group, { type, id })
+  if (type === 'AgentType') return heldBy(heldRoles.agent_type, { type, id })
+  const kind = principals.get(id)?.kind
+  return kind === undefined || kind !== type ? [] : heldBy(heldRoles.principal, { type: kind, id })
+}
+
+function heldBy(
+  held: ReadonlyMap<string, readonly HeldRole[]>,
+  assignee: RoleAssignment['assignee'],
+): readonly RoleAssignment[] {
+  return (held.get(assignee.id) ?? []).map((one) => ({ ...one, assignee }))
+}
+
 type Type = RoleAssignment['assignee']['type']
 
+/** Of what kind the principals were that a change may have removed. */
+function kindsOf({ touched }: Rows, { principals }: Snapshot): ReadonlyMap<string, PrincipalKind> {
+  return new Map(touched.principals.flatMap((id) => [[id, principals.get(id)?.kind] as const]).filter(hasKind))
+}
+
+function hasKind(entry: readonly [string, PrincipalKind | undefined]): entry is [string, PrincipalKind] {
+  return entry[1] !== undefined
+}
+
+function changedThings(
+  { touched }: Rows,
+  before: ReadonlyMap<string, PrincipalKind>,
+  { principals }: Snapshot,
+): readonly ResourceRef[] {
+  const named = (type: string) => (id: string) => ({ type, id })
+  return [
+    ...touched.roles.map(named('Role')),
+    ...touched.groups.map(named('Group')),
+    ...touched.agentTypes.map(named('AgentType')),
+    ...touched.principals.flatMap((id) => {
+      const type = principals.get(id)?.kind ?? before.get(id)
+      return type === undefined ? [] : [{ type, id }]
+    }),
+  ]
+}
+
+/** Whose rights may be other than before: a role may stand behind anybody's. */
+function concerned({ touched }: Rows, { principals, agentsOf }: Snapshot): readonly PrincipalId[] {
+  const ids = new Set<PrincipalId>()
+  for (const { id, agentType } of touched.roles.length + touched.agentTypes.length > 0 ? principals.values() : []) {
+    if (touched.roles.length > 0 || touched.agentTypes.includes(agentType ?? '')) ids.add(id)
+  }
+  for (const touchedId of touched.principals) {
+    const id = principals.get(touchedId)?.id
+    if (id !== undefined) ids.add(id)
+    for (const agent of agentsOf.get(touchedId) ?? []) ids.add(agent)
+  }
+  return [...ids]
+}
+
 /** INVARIANT: everybody hears of a change, even when somebody before them fails. */
-function tell(listeners: Iterable<(ids: readonly PrincipalId[]) => void>, ids: readonly PrincipalId[]): void {
+function tell(listeners: Iterable<ChangeListener>, ids: readonly PrincipalId[], changed: readonly ResourceRef[]): void {
   const failures: unknown[] = []
-  for (const listener of ids.length > 0 ? listeners : []) {
+  for (const listener of ids.length + changed.length > 0 ? listeners : []) {
     try {
-      listener(ids)
+      listener(ids, changed)
     } catch (error) {
       failures.push(error)
     }
@@ -248,11 +370,4 @@ function isInGoodStanding(id: string, { principals }: Snapshot): boolean {
   if (principal?.status !== 'active') return false
   if (principal.kind !== 'Agent') return true
   return principal.sponsor !== undefined && principals.get(principal.sponsor)?.status === 'active'
-}
-
-function withAgentsOf(ids: readonly string[], { principals }: Snapshot): PrincipalId[] {
-  const wanted = new Set(ids)
-  return [...principals.values()]
-    .filter(({ id, sponsor }) => wanted.has(id) || (sponsor !== undefined && wanted.has(sponsor)))
-    .map(({ id }) => id)
 }

@@ -6,5 +6,6 @@ export type IdentityErrorCode =
   | 'key_unknown'
   | 'key_invalid'
   | 'secret_not_needed'
+  | 'fact_invalid'
 
 export class IdentityError extends SallyportError<IdentityErrorCode> {}

@@ -22,13 +22,20 @@ const roles = z
     (list) => new Set(list.map((entry) => heldRoleKey({ ...heldRole(entry), until: undefined }))).size === list.length,
     'must not name anything twice',
   )
-const principal = { name: title.optional(), roles: roles.optional(), keys: z.array(publicKey).max(10).optional() }
+const level = z.int().min(0).max(1000)
+const principal = {
+  name: title.optional(),
+  project: id.optional(),
+  roles: roles.optional(),
+  keys: z.array(publicKey).max(10).optional(),
+}
 const user = z.strictObject(principal)
 const service = z.strictObject(principal)
 const agent = z.strictObject({
   ...principal,
   sponsor: z.string({ error: 'an agent needs a sponsor, the id of a user' }).pipe(id),
   type: id.optional(),
+  level: level.optional(),
 })
 const group = z.strictObject({ name: title.optional(), members: ids.optional(), roles: roles.optional() })
 const agentType = z.strictObject({ roles: roles.optional() })

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
-import { openAccess, openApprovals, openHolds, openLists } from '../access/index.ts'
+import { openAccess, openAccessRequests, openApprovals, openHolds, openLists } from '../access/index.ts'
 import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
@@ -22,9 +22,11 @@ import { readFoundation } from './foundation.ts'
 import { keepEntities } from './keep-entities.ts'
 import { keepLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
+import { recordEndOfAccess } from './record-end-of-access.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
+import { rolesOf } from './roles.ts'
 import { openTenantLog } from './tenant-log.ts'
 import { keepWitnessed } from './witnesses.ts'
 
@@ -61,7 +63,24 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   await access.setPolicies(await storedPolicies(store))
   await loadResources(store, access)
   const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
-  keepEntities({ tenant: id, access, directory, catalog, report: report('roles did not come to be decided on') })
+  const requests = await openAccessRequests({
+    tenant: id,
+    store,
+    clock,
+    grantable: access.grantable,
+    directory,
+    grantsChanged: (assignee) => access.changeRoles([assignee], rolesOf(directory, requests)),
+    recordEnd: (request, state) => recordEndOfAccess(request, state, { tenant: id, log, clock }),
+    report,
+  })
+  keepEntities({
+    tenant: id,
+    access,
+    directory,
+    catalog,
+    requests,
+    report: report('roles did not come to be decided on'),
+  })
   const approvals = await openApprovals({
     tenant: id,
     store,
@@ -141,6 +160,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     holds,
     lists,
     approvals,
+    requests,
     catalog,
     log,
     cursors: keyRing,
@@ -180,6 +200,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       await limits.close()
       await exports.close()
       approvals.close()
+      await requests.close()
       await retention.close()
       await witnessing.close()
       await log.close()

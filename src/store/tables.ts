@@ -28,6 +28,15 @@ export interface TenantTables {
     status: 'active' | 'suspended'
     sponsor: string | null
     agent_type: string | null
+    /** where it belongs, for whoever administers one project only */
+    project: string | null
+    /** what an agent has earned */
+    level: number | null
+    /** 0 to 100, who says so, when, and until when it counts; all four or none */
+    risk: number | null
+    risk_source: string | null
+    risk_at: number | null
+    risk_ends: number | null
     created_at: number
     updated_at: number
   }

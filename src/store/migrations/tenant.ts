@@ -22,6 +22,12 @@ export const tenantMigrations: readonly Migration[] = [
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     sponsor TEXT REFERENCES principals (id),
     agent_type TEXT,
+    project TEXT,
+    level INTEGER CHECK (level >= 0),
+    risk INTEGER CHECK (risk BETWEEN 0 AND 100),
+    risk_source TEXT,
+    risk_at INTEGER,
+    risk_ends INTEGER,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     -- an agent always has a human who answers for it
