@@ -1,4 +1,4 @@
-import { leafHash, parseReceipt, type Verifier, verifyNote, verifyReceipt } from '../translog/index.ts'
+import { leafHash, parseReceipt, TranslogError, type Verifier, verifyNote, verifyReceipt } from '../translog/index.ts'
 import { commitTo } from './body-cipher.ts'
 import { type BodyText, parseBodyText } from './body-text.ts'
 import { AuditError } from './errors.ts'
@@ -23,7 +23,13 @@ export interface ProvenRecord {
  */
 export function verifyRecordReceipt(
   text: string,
-  log: { readonly origin: string; readonly verifiers: readonly Verifier[]; readonly witnesses?: readonly Verifier[] },
+  log: {
+    readonly origin: string
+    readonly verifiers: readonly Verifier[]
+    readonly witnesses?: readonly Verifier[]
+    /** How many of the witnesses must have cosigned: k valid cosignatures out of n known (C2SP tlog-proof). */
+    readonly quorum?: number
+  },
   opening?: { readonly salt: Uint8Array; readonly text: string },
 ): ProvenRecord {
   const receipt = parseReceipt(text)
@@ -33,7 +39,13 @@ export function verifyRecordReceipt(
   }
   const { size } = verifyReceipt(receipt, leafHash(receipt.extra), log)
   const witnesses = (log.witnesses ?? []).filter((witness) => isSignedBy(receipt.checkpoint, witness))
-  const proven = { index: receipt.index, leaf, size, witnesses: [...new Set(witnesses.map(({ name }) => name))] }
+  // A witness with several keys is one witness.
+  const names = [...new Set(witnesses.map(({ name }) => name))]
+  if (names.length < (log.quorum ?? 0)) {
+    const why = `${names.length} of the witnesses that are trusted have cosigned the receipt, not ${log.quorum}`
+    throw new TranslogError('note_unverified', why)
+  }
+  const proven = { index: receipt.index, leaf, size, witnesses: names }
   if (opening === undefined) return proven
   const content = parseBodyText(opening.text)
   if (content === undefined || !commitTo(opening.salt, opening.text).equals(leaf.commitment)) {

@@ -17,6 +17,8 @@ export interface VerifyOptions {
   readonly verifiers: readonly Verifier[]
   /** Public keys of witnesses that are trusted to have seen no other history. */
   readonly witnesses?: readonly Verifier[]
+  /** How many of them must have cosigned this history; where left out, whoever has is only named. */
+  readonly quorum?: number
   /** The name that the newest checkpoint must carry; any, where left out. */
   readonly origin?: string
   /** Checkpoints that were kept from earlier: the log must still contain what they signed. */
@@ -40,6 +42,8 @@ export interface VerifyReport {
   readonly witnesses: readonly string[]
   /** How many records they saw; newer ones are unwitnessed. */
   readonly witnessedSize: number
+  /** How many witnesses are trusted: those that have cosigned, and those that have not. */
+  readonly trusted: number
   /** Where the log went on under a new name, the oldest first. */
   readonly continued: readonly ContinuedLog[]
   /** Records in the file that no checkpoint covers yet. */
@@ -117,6 +121,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     checkpoints: found.length,
     witnesses: last === undefined ? [] : witnessesOf(last, options.witnesses ?? []),
     witnessedSize: last?.size ?? 0,
+    trusted: new Set(options.witnesses?.map(({ name }) => name)).size,
     continued,
     uncovered: contents?.uncovered ?? 0,
     ...(contents?.bodies === undefined ? {} : { bodies: contents.bodies }),
@@ -224,19 +229,26 @@ function checkRoots(
   }
 }
 
-/** What witnesses that we trust have cosigned: the newest checkpoint itself, else the one that was kept for it. */
+/** What most of the witnesses that we trust have cosigned: the newest checkpoint itself, else the one kept for it. */
 function witnessedOf(
   options: VerifyOptions,
   newest: VerifiedCheckpoint | undefined,
   problems: Problems,
 ): readonly VerifiedCheckpoint[] {
-  const { witnesses = [], witnessed } = options
-  if (newest === undefined || witnesses.length === 0) return []
-  if (witnessesOf(newest, witnesses).length > 0) return [newest]
+  const { witnesses = [], witnessed, quorum = 0 } = options
+  const count = (one: VerifiedCheckpoint | undefined) => (one === undefined ? 0 : witnessesOf(one, witnesses).length)
   // One of an earlier origin says nothing about what was signed since.
-  if (witnessed === undefined || parseCheckpoint(witnessed).origin !== newest.origin) return []
-  const found = verifyOne({ note: witnessed }, options, problems)
-  return found === undefined || witnessesOf(found, witnesses).length === 0 ? [] : [found]
+  const isKept = witnessed !== undefined && parseCheckpoint(witnessed).origin === newest?.origin
+  const kept =
+    isKept && witnesses.length > 0 && count(newest) < Math.max(1, quorum)
+      ? verifyOne({ note: witnessed }, options, problems)
+      : undefined
+  const best = count(kept) > count(newest) ? kept : newest
+  if (count(best) < quorum) {
+    const message = `${count(best)} of the witnesses that are trusted have cosigned this history, not ${quorum}`
+    problems.add({ part: 'log', message })
+  }
+  return best === undefined || count(best) === 0 ? [] : [best]
 }
 
 function witnessesOf({ note }: VerifiedCheckpoint, witnesses: readonly Verifier[]): string[] {

@@ -33,3 +33,12 @@ export function readNamed(file: string): string {
     throw new CliError('usage', `the file \`${file}\` cannot be read`, { cause: error })
   }
 }
+
+/** How many of the witnesses must have cosigned. Throws `usage` where so many are not trusted. */
+export function quorumOf(given: string | undefined, witnesses: readonly Verifier[]): number | undefined {
+  if (given === undefined) return undefined
+  const known = new Set(witnesses.map(({ name }) => name)).size
+  const quorum = Number(given)
+  if (Number.isInteger(quorum) && quorum >= 1 && quorum <= known) return quorum
+  throw new CliError('usage', `--quorum is a number from 1 to the ${known} witnesses that --witness names`)
+}

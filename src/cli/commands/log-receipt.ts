@@ -5,7 +5,7 @@ import { parseCheckpoint, parseReceipt, type Verifier } from '../../translog/ind
 import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { sessionOf } from '../session.ts'
-import { readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
+import { quorumOf, readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
 
 /** Receipts: getting one from the server, and checking one with nothing but public keys. */
 export function receiptCommand(): Command {
@@ -28,32 +28,43 @@ export function receiptCommand(): Command {
     .argument('<file>', 'the receipt')
     .requiredOption('--keys <file>', 'the public keys of the log, one a line')
     .option('--witness <key...>', 'public keys of witnesses you trust, or files with them')
-    .action((file: string, options: { keys: string; witness?: string[] }, command: Command) => {
-      const proven = prove(readNamed(file), readKeys(options.keys), readWitnessKeys(options.witness))
-      sessionOf(command).output.data(summaryOf(proven), () => describe(proven, options.witness !== undefined))
+    .option('--quorum <n>', 'how many of them must have cosigned; without it, whoever has is only named')
+    .action((file: string, options: { keys: string; witness?: string[]; quorum?: string }, command: Command) => {
+      const witnesses = readWitnessKeys(options.witness)
+      const proven = prove(readNamed(file), readKeys(options.keys), witnesses, quorumOf(options.quorum, witnesses))
+      sessionOf(command).output.data(summaryOf(proven), () => describe(proven))
     })
   return receipt
 }
 
 interface Proven extends ProvenRecord {
   readonly origin: string
+  /** How many witnesses are trusted. */
+  readonly trusted: number
 }
 
 /** A log goes on under a new name after a restore; its keys may be kept under both, and each signs for one of them. */
-function prove(text: string, keys: readonly Verifier[], witnesses: readonly Verifier[]): Proven {
+function prove(
+  text: string,
+  keys: readonly Verifier[],
+  witnesses: readonly Verifier[],
+  quorum: number | undefined,
+): Proven {
   const { origin } = parseCheckpoint(parseReceipt(text).checkpoint)
   const verifiers = keys.filter((key) => key.name === origin)
   if (verifiers.length === 0) throw new CliError('usage', `these are not the keys of the log \`${origin}\``)
-  return { ...verifyRecordReceipt(text, { origin, verifiers, witnesses }), origin }
+  const trusted = new Set(witnesses.map(({ name }) => name)).size
+  const asked = quorum === undefined ? {} : { quorum }
+  return { ...verifyRecordReceipt(text, { origin, verifiers, witnesses, ...asked }), origin, trusted }
 }
 
-function summaryOf({ index, leaf, size, origin, witnesses }: Proven): object {
+function summaryOf({ index, leaf, size, origin, witnesses, trusted }: Proven): object {
   const { kind, at, of, commitment } = leaf
   const hash = Buffer.from(commitment).toString('base64')
-  return { index, kind, at, ...(of === undefined ? {} : { of }), commitment: hash, origin, size, witnesses }
+  return { index, kind, at, ...(of === undefined ? {} : { of }), commitment: hash, origin, size, witnesses, trusted }
 }
 
-function describe({ index, leaf, size, origin, witnesses }: Proven, asked: boolean): string {
+function describe({ index, leaf, size, origin, witnesses, trusted }: Proven): string {
   return [
     `record ${index} is in the log`,
     `  kind   ${leaf.kind}${leaf.of === undefined ? '' : ` of ${leaf.of}`}`,
@@ -61,7 +72,7 @@ function describe({ index, leaf, size, origin, witnesses }: Proven, asked: boole
     `  origin ${origin}, signed at ${size} records`,
     `  body   ${Buffer.from(leaf.commitment).toString('base64')}`,
     witnesses.length > 0
-      ? `  witnessed by ${witnesses.join(', ')}`
-      : `  unwitnessed${asked ? ' by these' : ''}: only its operator vouches that there is one history`,
+      ? `  witnessed by ${witnesses.length} of ${trusted}: ${witnesses.join(', ')}`
+      : `  unwitnessed${trusted > 0 ? ' by these' : ''}: only its operator vouches that there is one history`,
   ].join('\n')
 }

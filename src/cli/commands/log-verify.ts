@@ -10,13 +10,14 @@ import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import type { Output } from '../output.ts'
 import { sessionOf } from '../session.ts'
-import { parseKeys, readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
+import { parseKeys, quorumOf, readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
 
 interface VerifyOptions {
   readonly file?: string
   readonly keys?: string
   readonly kept?: readonly string[]
   readonly witness?: readonly string[]
+  readonly quorum?: string
 }
 
 /** Verifies a whole log: over HTTP, or from a file or a copy of one. */
@@ -30,13 +31,17 @@ export function verifyCommand(): Command {
     )
     .option('--kept <file...>', 'checkpoints that you kept from earlier: the log must still contain what they signed')
     .option('--witness <key...>', 'public keys of witnesses that you trust, or files with them')
+    .option('--quorum <n>', 'how many of them must have cosigned; without it, whoever has is only named')
     .action(async (options: VerifyOptions, command: Command) => {
+      const witnesses = readWitnessKeys(options.witness)
+      const quorum = quorumOf(options.quorum, witnesses)
       const session = sessionOf(command)
       const target =
         options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
       const report = await verifyLog(target.source, {
         verifiers: target.verifiers,
-        witnesses: readWitnessKeys(options.witness),
+        witnesses,
+        ...(quorum === undefined ? {} : { quorum }),
         ...(target.witnessed === undefined ? {} : { witnessed: target.witnessed }),
         kept: (options.kept ?? []).map(readNamed),
         onProgress: progressOn(session.output),
@@ -108,13 +113,18 @@ function progressOn(output: Output): (done: number, total: number) => void {
 }
 
 function describe(report: VerifyReport): string {
-  const { bodies, witnesses, witnessedSize, problems } = report
+  const { bodies, witnesses, witnessedSize, trusted, continued, problems } = report
   const lines = [
     report.ok
       ? `the log is whole: ${report.size} records`
       : `the log is NOT whole: ${problems.length} problems in ${report.size} records`,
     ...problems.map(({ message }) => `  ${message}`),
     `  origin ${report.origin ?? 'unknown'}`,
+    ...continued.map(({ origin, first, after }) => {
+      const gone = Math.max(0, (after?.size ?? first) - first)
+      const what = gone === 0 ? 'none that were signed are known to be lost' : `${gone} that were signed are lost`
+      return `  restored at record ${first}, on as ${origin}: ${what}`
+    }),
     `  root   ${report.root ?? 'unknown'}`,
     bodies === undefined
       ? '  bodies not looked at: they are sealed, and the key is not at hand'
@@ -122,7 +132,7 @@ function describe(report: VerifyReport): string {
     // C2SP tlog-cosignature: what one operator signs alone can be told to everyone differently.
     witnesses.length === 0
       ? '  unwitnessed: only its operator vouches that there is one history'
-      : `  witnessed by ${witnesses.join(', ')}: the first ${witnessedSize} records`,
+      : `  witnessed by ${witnesses.length} of ${trusted}, ${witnesses.join(', ')}: the first ${witnessedSize} records`,
   ]
   if (report.uncovered > 0) lines.push(`  ${report.uncovered} records are newer than the last checkpoint`)
   return lines.join('\n')

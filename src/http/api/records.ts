@@ -129,6 +129,16 @@ export const recordRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/t/:tenant/log/origins',
+    summary: 'Every name that the log has signed under, with the last checkpoint known of what came before',
+    action: 'log:read',
+    answer: z.object({
+      origins: z.array(z.object({ origin: z.string(), first: z.number(), after: z.string().optional() })),
+    }),
+    handle: async ({ tenant }) => ({ origins: await tenant.log.origins() }),
+  }),
+  route({
+    method: 'GET',
     path: '/t/:tenant/log/keys',
     summary: 'The public keys of the log, one verifier key a line (C2SP signed-note); keep them, and compare',
     action: 'log:read',
