@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access, Approvals, CursorSealer, Holds, Lists } from '../access/index.ts'
+import type { Access, AccessRequests, Approvals, CursorSealer, Holds, Lists } from '../access/index.ts'
 import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
-import type { Directory, Principal } from '../identity/index.ts'
-import type { Context, TenantId } from '../kernel/index.ts'
+import type { Directory } from '../identity/index.ts'
+import type { Context, PrincipalRef, TenantId } from '../kernel/index.ts'
 import type { AuthorizationServer } from '../oauth/index.ts'
 
 /** What the edge sees of one tenant. Satisfied in server/. */
@@ -17,6 +17,7 @@ export interface TenantFace {
   readonly holds: Holds
   readonly approvals: Approvals
   readonly lists: Lists
+  readonly requests: AccessRequests
   readonly log: Log
   /** Seals the cursors of searches. */
   readonly cursors: CursorSealer
@@ -31,7 +32,7 @@ export interface TenantFace {
   /** Who calls the administration API. Throws `OAuthError`. */
   authenticate(headers: IncomingHttpHeaders): Promise<Context>
   /** A context in which somebody else is asked about: the request of `asker`, the chain of `principal` alone. */
-  contextOf(asker: Context, principal: Principal): Context
+  contextOf(asker: Context, principal: PrincipalRef): Context
   /** Brings directory, catalogue and policies to what the manifests declare. Throws `manifest_invalid`, `policies_invalid`. */
   apply(manifests: readonly NamedText[], policies: readonly NamedText[]): Promise<Applied>
   /** Calls `cut` when somebody in the caller's chain loses their standing. Returns how to stop waiting. */

@@ -1,12 +1,23 @@
-import type { Access, PolicyFile, RoleGrant, Roles } from '../access/index.ts'
+import type { Access, AccessRequests, PolicyFile, RoleGrant, Roles } from '../access/index.ts'
 import { type Directory, heldRole, type Manifest } from '../identity/index.ts'
 
-/** Who has which role, for the decision point. */
-export function rolesIn(directory: Directory): Roles {
+/** Who has which role, for the decision point: what the directory says, and what was given on request. */
+export function rolesIn(directory: Directory, requests?: Pick<AccessRequests, 'grants'>): Roles {
   return {
-    grants: directory.roleAssignments(),
+    grants: [...directory.roleAssignments(), ...(requests?.grants() ?? [])],
     declared: new Set([...directory.roles()].map(({ id }) => id)),
   }
+}
+
+/** The same of one assignee. */
+export function rolesOf(
+  directory: Directory,
+  requests: Pick<AccessRequests, 'grants'> | undefined,
+): (assignee: RoleGrant['assignee']) => readonly RoleGrant[] {
+  return (assignee) => [
+    ...directory.rolesOf(assignee),
+    ...(requests?.grants() ?? []).filter((grant) => keyOf(grant.assignee) === keyOf(assignee)),
+  ]
 }
 
 /**

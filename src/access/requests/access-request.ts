@@ -49,7 +49,8 @@ export interface DeniedEvaluation {
 
 /** `cancelled` by who asked, `revoked` by who may; a request that nobody decided, or whose grant ended, says so by the clock. */
 export type StoredState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'revoked'
-export type RequestState = StoredState | 'expired' | 'ended'
+export const REQUEST_STATES = ['pending', 'approved', 'denied', 'cancelled', 'revoked', 'expired', 'ended'] as const
+export type RequestState = (typeof REQUEST_STATES)[number]
 
 export function stateAt({ state, expiresAt, endsAt }: AccessRequest, now: number): RequestState {
   if (state === 'pending') return now < expiresAt ? 'pending' : 'expired'

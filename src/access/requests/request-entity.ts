@@ -39,6 +39,21 @@ export function requestEntity(request: DecidedRequest, around: Surroundings): En
   }
 }
 
+/** A request of which nothing is known but that it would be of this tenant. */
+export function bareEntity(id: string, { tenant }: Surroundings): EntityJson {
+  const attrs = {
+    subject: '',
+    requester: '',
+    behind: [],
+    role: '',
+    elevated: false,
+    resourceType: '',
+    resourceId: '',
+    seconds: 0,
+  }
+  return { uid: { type: 'AccessRequest', id }, attrs, parents: [{ type: 'Tenant', id: tenant }] }
+}
+
 const PLACES: ReadonlySet<string> = new Set(['Project', 'Environment'])
 
 /** Everybody who stands to gain: who asks, who would get it, and who answers for the agents among them. */

@@ -6,7 +6,7 @@ import type { RoleGrant } from '../roles.ts'
 import { type AccessRequest, type RequestState, stateAt } from './access-request.ts'
 import { AskBounds } from './ask-bounds.ts'
 import type { Grantable, Offer, Wished } from './grantable.ts'
-import { type DecidedRequest, hasPart, requestEntity, type Surroundings } from './request-entity.ts'
+import { bareEntity, type DecidedRequest, hasPart, requestEntity, type Surroundings } from './request-entity.ts'
 import { requestOf, requestsIn, rowOf } from './request-rows.ts'
 import {
   type Asking,
@@ -32,8 +32,8 @@ export interface AccessRequests {
   ask(ctx: Context, wanted: Wanted, asking?: Asking): Promise<AccessRequest>
   /** The question whether the caller may do this to a request; `seconds` where less is given than was asked for. */
   question(request: AccessRequest, action: RequestAction, seconds?: number): Question
-  /** Throws `request_own`. */
-  checkDecider(ctx: Context, request: AccessRequest): void
+  /** The same where no request is known: of one that is in the tenant, and nothing more. */
+  bareQuestion(action: string, id: string): Question
   /**
    * Gives what was asked for, for no longer than that, or refuses it. Whether the caller may was decided before. Throws
    * `request_own`, `request_closed`, `request_pointless` where it would not help any more, `request_invalid`.
@@ -293,9 +293,11 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
       })
     },
     question,
-    checkDecider(ctx, request) {
-      if (hasPart(ctx.caller.chain, request, around)) throw ownRequest()
-    },
+    bareQuestion: (action, id) => ({
+      action,
+      resource: { type: 'AccessRequest', id },
+      entities: [bareEntity(id, around)],
+    }),
     approve: (ctx, id, { seconds, note }) =>
       change(async () => {
         const request = await inState(id, 'pending')

@@ -1,7 +1,10 @@
 import type { Route } from '../route.ts'
 import { accessRoutes } from './access.ts'
+import { accessRequestRoutes } from './access-requests.ts'
 import { applyRoutes } from './apply.ts'
+import { approvalRoutes } from './approvals.ts'
 import { authzenRoutes } from './authzen.ts'
+import { authzenSearchRoutes } from './authzen-search.ts'
 import { exportRoutes } from './exports.ts'
 import { limitRoutes } from './limits.ts'
 import { listRoutes } from './lists.ts'
@@ -14,11 +17,14 @@ import { toolRoutes } from './tools.ts'
 export const apiRoutes: readonly Route[] = [
   ...principalRoutes,
   ...applyRoutes,
+  ...approvalRoutes,
   ...toolRoutes,
   ...listRoutes,
+  ...accessRequestRoutes,
   ...limitRoutes,
   ...accessRoutes,
   ...authzenRoutes,
+  ...authzenSearchRoutes,
   ...recordRoutes,
   ...exportRoutes,
   ...metricRoutes,
