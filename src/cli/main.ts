@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
 import { SallyportError } from '../kernel/index.ts'
+import { accessCommand } from './commands/access.ts'
 import { applyCommand } from './commands/apply.ts'
 import { approvalsCommand } from './commands/approvals.ts'
 import { decideCommand } from './commands/decide.ts'
@@ -34,6 +35,7 @@ const program = new Command('sallyport')
 
 for (const command of [
   startCommand(),
+  accessCommand(),
   applyCommand(),
   decideCommand(),
   whoCanCommand(),

@@ -1,8 +1,8 @@
-import type { Decision } from '../access/index.ts'
+import type { Decision, Question } from '../access/index.ts'
 import type { DecisionBody, JsonObject } from '../audit/index.ts'
 import { type Context, type Json, SallyportError } from '../kernel/index.ts'
 import { HttpError } from './errors.ts'
-import type { Call } from './route.ts'
+import type { Call, Decided } from './route.ts'
 import { statusOf } from './status.ts'
 import type { TenantFace } from './tenant-face.ts'
 
@@ -13,15 +13,16 @@ import type { TenantFace } from './tenant-face.ts'
 export async function administer(
   tenant: TenantFace,
   ctx: Context,
-  operation: { readonly action: string; readonly summary: string; readonly target: JsonObject },
+  operation: Operation,
   act: (note: Call['note']) => Promise<unknown>,
 ): Promise<{ readonly record: number; readonly answer: unknown }> {
   const started = ctx.clock.now()
-  const resource = { type: 'Tenant', id: tenant.id }
-  const question = { action: operation.action, resource }
-  const decided = tenant.access.decide(ctx, question)
-  const reserved = await tenant.access.reserve(ctx, [question], [decided])
-  const [decision = decided] = reserved.refused ?? []
+  const decided = await (operation.decide?.() ?? decideOnTenant(tenant, ctx, operation))
+  const { question, hide } = decided
+  const reserved = await tenant.access.reserve(ctx, [question], [decided.decision])
+  const [final = decided.decision] = reserved.refused ?? []
+  // Nobody is asked for an approval of what the caller may not even know of.
+  const [decision = final] = hide === undefined ? await tenant.access.ask(ctx, [question], [final]) : [final]
   const record = await tenant.log
     .append({
       kind: 'decision',
@@ -30,7 +31,7 @@ export async function administer(
       trace: ctx.trace,
       at: started,
       body: {
-        ...decisionBody(ctx, operation.action, resource, decision),
+        ...decisionBody(ctx, operation.action, question.resource, decision),
         operation: operation.summary,
         target: operation.target,
       },
@@ -41,7 +42,7 @@ export async function administer(
     })
   // An operation takes what its question needs, however it ends.
   reserved.settle()
-  if (decision.decision === 'deny') throw denialOf(ctx, record, decision)
+  if (decision.decision === 'deny') throw hide ?? denialOf(ctx, record, decision)
   const outcome = async (status: string, detail: { readonly [name: string]: Json } = {}): Promise<void> => {
     const at = ctx.clock.now()
     await tenant.log.append({
@@ -69,6 +70,28 @@ export async function administer(
   }
 }
 
+/** What is asked of the administration. */
+export interface Operation {
+  readonly action: string
+  readonly summary: string
+  readonly target: JsonObject
+  /** What it would be done with, whole: an approval is bound to it. */
+  readonly input?: Json
+  readonly decide?: () => Promise<Decided>
+}
+
+function decideOnTenant(tenant: TenantFace, ctx: Context, { action, summary, input }: Operation): Decided {
+  const question: Question = {
+    action,
+    resource: { type: 'Tenant', id: tenant.id },
+    // Asked for only where an approval is bound to it.
+    get described() {
+      return { operation: summary, input: input ?? null }
+    },
+  }
+  return { question, decision: tenant.access.decide(ctx, question) }
+}
+
 /** What a decision record says of a single decision. */
 export function decisionBody(
   ctx: Context,
@@ -93,11 +116,13 @@ export function decisionBody(
     errors: decision.errors.map(({ policy, message }) => `${policy}: ${message}`),
     revision: decision.revision,
     ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
+    ...(decision.advice === undefined ? {} : { advice: decision.advice.map((one) => ({ ...one })) }),
+    ...(decision.approval === undefined ? {} : { approval: decision.approval }),
   }
 }
 
 /** A denial for whoever may know why: policy ids, titles and the remedy, never the values they looked at. */
-function denialOf(ctx: Context, record: number, decision: Decision): HttpError {
+export function denialOf(ctx: Context, record: number, decision: Decision): HttpError {
   const first = decision.reasons[0]
   return new HttpError('denied', first?.title ?? 'no policy permits this', {
     extra: {
@@ -105,6 +130,7 @@ function denialOf(ctx: Context, record: number, decision: Decision): HttpError {
       record,
       policies: decision.reasons.map(({ policy }) => policy),
       ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
+      ...(decision.advice === undefined ? {} : { advice: decision.advice }),
     },
   })
 }

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { ZodType, z } from 'zod'
-import type { Context, Json } from '../kernel/index.ts'
+import type { Decision, Question } from '../access/index.ts'
+import type { Context, Json, SallyportError } from '../kernel/index.ts'
+import type { Asked } from './ask.ts'
 import type { TenantFace } from './tenant-face.ts'
 
 /**
@@ -15,10 +17,26 @@ export interface Route {
   readonly action: string
   readonly query?: ZodType
   readonly body?: ZodType
+  /** Reads the body in place of its schema, which then only describes it. Throws `HttpError`. */
+  readonly read?: (body: unknown) => unknown
+  /** Bytes of a body at most, where it is less than elsewhere. */
+  readonly maxBody?: number
   readonly answer?: ZodType
   /** Media type of the answer; JSON unless it says otherwise. */
   readonly produces?: string
+  /** In place of the decision on the tenant: what the action is on is known only when the request is. */
+  readonly decide?: (call: Omit<Call, 'note' | 'raw' | 'signal'>) => Promise<Decided>
   readonly handle: (call: Call) => Promise<unknown>
+  /** In place of `handle`, where decisions are what is asked for: one record holds them (see ask.ts). */
+  readonly ask?: (call: Call) => Asked | Promise<Asked>
+}
+
+/** A decision about one request. */
+export interface Decided {
+  readonly question: Question
+  readonly decision: Decision
+  /** What a denial is answered with, where the caller may not know that there is anything to be denied. */
+  readonly hide?: SallyportError
 }
 
 /** What a handler gets. */
@@ -62,4 +80,18 @@ export function route<Q extends ZodType, B extends ZodType>(
 ): Route {
   // The server parses query and body with exactly these schemas before it calls handle.
   return definition as unknown as Route
+}
+
+/** A route that asks for decisions. `read` gives its body its type. */
+export function asking<B>(
+  definition: Omit<Route, 'handle' | 'query' | 'ask' | 'read'> & {
+    readonly read: (body: unknown) => B
+    readonly ask: (call: Omit<Call, 'body'> & { readonly body: B }) => Asked | Promise<Asked>
+  },
+): Route {
+  const handle = (): never => {
+    throw new TypeError('this route only answers questions')
+  }
+  // The server reads the body with exactly this function before it calls ask.
+  return { ...definition, handle } as unknown as Route
 }

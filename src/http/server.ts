@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { type Context, errorText, SallyportError } from '../kernel/index.ts'
+import { type Context, errorText, type Json, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { administer, targetOf } from './administration.ts'
 import { apiRoutes } from './api/index.ts'
+import { answerAsked } from './ask.ts'
 import { HttpError } from './errors.ts'
 import { mountGateway } from './mount-gateway.ts'
 import { mountIssuer } from './mount-issuer.ts'
@@ -88,13 +89,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
 }
 
-const REQUEST_NAME = /^[\x21-\x7e]{1,128}$/
+// What a header can hold.
+const REQUEST_NAME = /^[\t\x20-\x7e\x80-\xff]{1,1024}$/
 
 function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptions): void {
   const callings = new WeakMap<FastifyRequest, Calling>()
   app.route({
     method: route.method,
     url: route.path,
+    ...(route.maxBody === undefined ? {} : { bodyLimit: route.maxBody }),
     // Before the body is read: what somebody sends who has not said who it is must not cost anything.
     onRequest: async (request, reply) => {
       const calling = await callingOf(request, options)
@@ -147,11 +150,19 @@ async function answerRoute(
     signal: closed.signal,
   }
   const query = parseWith(route.query, request.query, 'query_invalid', 'query')
-  const body = parseWith(route.body, request.body, 'body_invalid', 'body')
+  const body =
+    route.read === undefined ? parseWith(route.body, request.body, 'body_invalid', 'body') : route.read(request.body)
   const operation = { action: route.action, summary: `${route.method} ${route.path}`, target: targetOf({ params }) }
-  const { answer, record } = await administer(tenant, ctx, operation, (note) => {
-    return route.handle({ ...call, ctx, query, body, note } satisfies Call)
-  })
+  const { ask, decide } = route
+  const deciding = decide === undefined ? {} : { decide: () => decide({ ...call, ctx, query, body }) }
+  // Parsed from JSON, or checked by a schema of it.
+  const input = { params, query: query ?? null, body: body ?? null } as Json
+  const { answer, record } =
+    ask === undefined
+      ? await administer(tenant, ctx, { ...operation, ...deciding, input }, (note) =>
+          route.handle({ ...call, ctx, query, body, note } satisfies Call),
+        )
+      : await answerAsked(tenant, ctx, operation, () => ask({ ...call, ctx, query, body, note: () => undefined }))
   if (answer !== streamed) reply.header('sallyport-record', String(record))
   return answer
 }
