@@ -9,6 +9,7 @@ export type AccessErrorCode =
   | 'reservations_full'
   | 'resources_invalid'
   | 'cursor_invalid'
+  | 'question_invalid'
   | 'list_invalid'
   | 'list_entry_unknown'
   | 'lists_full'

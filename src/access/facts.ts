@@ -35,7 +35,7 @@ export function factsOf(ctx: Context, question: Question, timeOf: ((now: number)
 }
 
 /** What nobody may state in a question. */
-const OURS: ReadonlySet<string> = new Set([
+export const OURS: ReadonlySet<string> = new Set([
   'authentication',
   'scope',
   'chainLength',

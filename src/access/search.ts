@@ -6,7 +6,7 @@ import type { Vocabulary } from './vocabulary.ts'
 
 /** A question with one part left open. The chain of the context is who is asked about. */
 export type SearchQuestion = Paging &
-  Pick<Question, 'facts' | 'entities'> &
+  Pick<Question, 'facts' | 'attributes'> &
   (
     | {
         readonly kind: 'subjects'
@@ -71,8 +71,9 @@ interface Candidate {
 }
 
 function* candidatesOf(ctx: Context, asked: SearchQuestion, known: Known, vocabulary: Vocabulary): Iterable<Candidate> {
-  const { facts, entities } = asked
-  const given = { ...(facts === undefined ? {} : { facts }), ...(entities === undefined ? {} : { entities }) }
+  const { facts, attributes } = asked
+  const stated = facts === undefined ? {} : { facts }
+  const given = attributes === undefined ? stated : { ...stated, attributes }
   const all = known.entities.with(undefined)
   switch (asked.kind) {
     case 'subjects': {
@@ -85,7 +86,7 @@ function* candidatesOf(ctx: Context, asked: SearchQuestion, known: Known, vocabu
     }
     case 'resources':
       for (const { type, id } of all.uidsOf(asked.type)) {
-        yield { key: id, ctx, question: { action: asked.action, resource: { type, id }, ...given } }
+        yield { key: id, ctx, question: { action: asked.action, resource: { type, id }, ...stated } }
       }
       return
     case 'actions': {

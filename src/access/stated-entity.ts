@@ -7,7 +7,7 @@ import type { OwnType, Vocabulary } from './vocabulary.ts'
 /**
  * The entities that a question brings along. A resource of a tenant's own type is what the application says of it, over
  * what manifests say; one that no manifest knows exists for this question, in the tenant. INVARIANT: what is said of
- * Sallyport's own types, and of principals, changes nothing.
+ * Sallyport's own types, and of principals, changes nothing. An entity may be named by its id alone.
  */
 export function statedEntities(
   ctx: Context,
@@ -30,7 +30,9 @@ function statedResource(
   const attrs: Record<string, ValueJson> = {}
   for (const [name, value] of Object.entries(attributes)) {
     // What is null is not there (AuthZEN 1.0, "JSON Payload Considerations").
-    if (own.attributes.has(name) && value !== null) attrs[name] = value
+    if (!own.attributes.has(name) || value === null) continue
+    const type = own.attributes.get(name)
+    attrs[name] = type !== undefined && typeof value === 'string' ? { __entity: { type, id: value } } : value
   }
   const known = index.with(undefined).find(uid)
   if (known === undefined) {

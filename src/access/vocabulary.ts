@@ -1,4 +1,5 @@
 import { describeSchema, type SchemaAction, type SchemaEntity, type Uid } from '../cedar/index.ts'
+import { OURS } from './facts.ts'
 
 /** The types, actions and facts of one schema, and what enforcement points call them. */
 export interface Vocabulary {
@@ -14,12 +15,13 @@ export interface Vocabulary {
   nameOf(action: string): string
   /** Of a tenant's own type; undefined for the types that Sallyport has itself. */
   ownType(type: string): OwnType | undefined
-  /** Names of the facts of an action. */
+  /** Names of the facts of an action that an asker may state: those that Sallyport does not know itself. */
   factsOf(action: string): ReadonlySet<string>
 }
 
 export interface OwnType {
-  readonly attributes: ReadonlySet<string>
+  /** By name; for those that name an entity, its type. */
+  readonly attributes: ReadonlyMap<string, string | undefined>
   /** What resources of the type can be in. */
   readonly parents: readonly string[]
 }
@@ -29,14 +31,22 @@ export function vocabularyOf(schema: string): Vocabulary {
   const { entities, actions } = describeSchema(schema)
   const plain = actions.filter(({ principals }) => principals.length > 0)
   const uids = new Map(actions.map(({ id, uid }) => [id, uid]))
-  const facts = new Map(plain.map((action) => [action.id, new Set(action.facts.map(({ name }) => name))]))
+  const facts = new Map(
+    plain.map((action) => [action.id, new Set(action.facts.map(({ name }) => name).filter((name) => !OURS.has(name)))]),
+  )
   const types = typeNames(entities)
+  const entityNames = new Set(entities.map(({ name }) => name))
   const named = actionNames(plain)
   const names = new Map(plain.map((action) => [action.id, action.alias ?? action.uid.id]))
   const own = new Map(
     entities
       .filter(({ name }) => name.includes('::'))
-      .map(({ name, fields, parents }) => [name, { attributes: new Set(fields.map((field) => field.name)), parents }]),
+      .map(({ name, fields, parents }) => {
+        const attributes = fields.map(
+          (field) => [field.name, entityNames.has(field.type) ? field.type : undefined] as const,
+        )
+        return [name, { attributes: new Map(attributes), parents }] as const
+      }),
   )
   return {
     uidOf(action) {

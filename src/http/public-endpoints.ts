@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { authzenMetadata } from './api/authzen-metadata.ts'
 import { apiRoutes } from './api/index.ts'
 import { HttpError } from './errors.ts'
 import { openApiOf } from './openapi.ts'
@@ -28,12 +29,10 @@ export function mountPublicEndpoints(app: FastifyInstance, options: HttpServerOp
   })
   app.get('/openapi.json', async () => openApiOf(apiRoutes, { version: options.version, url: options.publicUrl() }))
   // AuthZEN 1.0, "Obtaining Policy Decision Point Metadata": the well-known part stands before the path of the decision point's identifier.
-  app.get('/.well-known/authzen-configuration/t/:tenant', async (request) => {
+  app.get('/.well-known/authzen-configuration/t/:tenant', async (request, reply) => {
     const { issuer } = tenantOf(request.params)
-    return {
-      policy_decision_point: issuer,
-      access_evaluation_endpoint: `${issuer}/access/v1/evaluation`,
-    }
+    reply.header('cache-control', 'public, max-age=300')
+    return authzenMetadata(issuer)
   })
   // RFC 9728 §3.1: likewise for a protected resource.
   app.get('/.well-known/oauth-protected-resource/t/:tenant/*', async (request) => {

@@ -1,81 +1,153 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Question } from '../../access/index.ts'
-import type { Json } from '../../kernel/index.ts'
-import { type Route, route } from '../route.ts'
-import { callArguments, originShape } from './call-facts.ts'
+import { AccessError, type Reserved } from '../../access/index.ts'
+import type { DecidedQuestion } from '../../audit/index.ts'
+import { type Asked, decidedQuestion } from '../ask.ts'
+import { HttpError } from '../errors.ts'
+import { asking, type Call, type Route } from '../route.ts'
+import { type Answer, answerForNobody, answerOf, answerToProblem } from './authzen-answer.ts'
+import { type Put, questionReader } from './authzen-question.ts'
+import {
+  type Evaluation,
+  type Item,
+  MAX_EVALUATIONS,
+  readEvaluation,
+  readEvaluations,
+  type Semantic,
+} from './authzen-request.ts'
 
+// What these schemas say, authzen-request.ts reads.
 const name = z.string().min(1).max(1024)
-const properties = z.record(z.string(), z.json()).optional()
-const entity = z.object({ type: name, id: name, properties })
-
-// AuthZEN 1.0 writes types as the enforcement point likes; ours begin with a capital letter.
-const KINDS: Readonly<Record<string, string>> = { user: 'User', service: 'Service', agent: 'Agent', device: 'Device' }
-
-const callFacts = z.object({
-  arguments: callArguments.default({}),
-  origin: z.object(originShape).optional(),
+const properties = z.record(z.string(), z.json())
+export const authzenEntity = z.object({ type: name, id: name, properties: properties.optional() })
+export const authzenAction = z.object({ name, properties: properties.optional() })
+const evaluation = z.object({
+  subject: authzenEntity,
+  action: authzenAction,
+  resource: authzenEntity,
+  context: properties.optional(),
 })
+const decision = z.object({ decision: z.boolean(), context: properties.optional() })
 
-/** The decision API of AuthZEN 1.0 (Access Evaluation API), for enforcement points other than our gateway. */
+/** A question is small; a thousand of them still are. */
+export const MAX_AUTHZEN_BODY = 1_048_576
+
+/** The decision API of AuthZEN 1.0, for enforcement points other than our gateway. */
 export const authzenRoutes: readonly Route[] = [
-  route({
+  asking({
     method: 'POST',
     path: '/t/:tenant/access/v1/evaluation',
     summary: 'Decide whether a subject may do an action on a resource (AuthZEN 1.0)',
     action: 'decision:ask',
-    body: z.object({
-      subject: entity,
-      action: z.object({ name, properties }),
-      resource: entity,
-      context: z.record(z.string(), z.json()).optional(),
+    body: evaluation,
+    maxBody: MAX_AUTHZEN_BODY,
+    read: readEvaluation,
+    answer: decision,
+    ask: (call) => answerSingle(call.body, call),
+  }),
+  asking({
+    method: 'POST',
+    path: '/t/:tenant/access/v1/evaluations',
+    summary: 'Decide several questions at once (AuthZEN 1.0)',
+    action: 'decision:ask',
+    body: evaluation.partial().extend({
+      evaluations: z.array(evaluation.partial()).max(MAX_EVALUATIONS).optional(),
+      options: z
+        .object({
+          evaluations_semantic: z.enum(['execute_all', 'deny_on_first_deny', 'permit_on_first_permit']).optional(),
+        })
+        .optional(),
     }),
-    answer: z.object({ decision: z.boolean(), context: z.record(z.string(), z.json()).optional() }),
-    handle: async ({ tenant, ctx, body, note }) => {
-      const { subject, action, resource } = body
-      const kind = KINDS[subject.type.toLowerCase()] ?? subject.type
-      const principal = tenant.directory.principal(subject.id)
-      const asked: Json = {
-        subject: { type: kind, id: subject.id },
-        action: action.name,
-        resource: { type: resource.type, id: resource.id },
-      }
-      if (principal === undefined || principal.kind !== kind) {
-        // Whoever is not in the directory may do nothing; the answer does not say which of the two it was.
-        note({ asked, decision: 'deny', reasons: [] })
-        return { decision: false, context: { reasons: [] } }
-      }
-      const decision = tenant.access.decide(
-        tenant.contextOf(ctx, principal),
-        questionOf(action.name, resource, body.context),
-      )
-      const reasons = decision.reasons.map(({ policy }) => policy)
-      note({ asked, decision: decision.decision, reasons, errors: decision.errors.map(({ policy }) => policy) })
-      return {
-        decision: decision.decision === 'allow',
-        context: {
-          revision: decision.revision,
-          reasons: decision.reasons.map(({ policy, title }) => ({ policy, ...(title === undefined ? {} : { title }) })),
-          ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
-        },
-      }
+    maxBody: MAX_AUTHZEN_BODY,
+    read: readEvaluations,
+    answer: z.union([z.object({ evaluations: z.array(decision) }), decision]),
+    async ask(call) {
+      const { body } = call
+      if (body.kind === 'single') return answerSingle(body.evaluation, call)
+      const asker = new Asker(call)
+      return asker.asked(async () => {
+        const evaluations: Answer[] = []
+        let since = performance.now()
+        for (const item of body.items) {
+          const answer = await asker.answerItem(item)
+          evaluations.push(answer)
+          if (isDecisive(answer, body.semantic)) break
+          if (performance.now() - since < TURN) continue
+          await setImmediate()
+          since = performance.now()
+        }
+        return { evaluations }
+      })
     },
   }),
 ]
 
-function questionOf(
-  action: string,
-  resource: { readonly type: string; readonly id: string },
-  context: Readonly<Record<string, Json>> | undefined,
-): Question {
-  const call = callFacts.safeParse(context ?? {})
-  const names = call.success ? Object.keys(call.data.arguments) : []
-  // Where the enforcement point does not say where a value came from, nobody is known to have named it.
-  const unknown = { user: [], system: [], trusted: [], untrusted: [], model: names }
-  return {
-    action,
-    resource: { type: resource.type, id: resource.id },
-    ...(action === 'tool:call' && call.success
-      ? { call: { arguments: call.data.arguments, origin: call.data.origin ?? unknown } }
-      : {}),
+/** Milliseconds of deciding before others get their turn. */
+const TURN = 4
+
+/** "Evaluations semantics": like `&&` and `||`, which end with the first answer that settles it. */
+function isDecisive({ decision }: Answer, semantic: Semantic): boolean {
+  return semantic !== 'execute_all' && decision === (semantic === 'permit_on_first_permit')
+}
+
+function answerSingle(asked: Evaluation, call: Pick<Call, 'tenant' | 'ctx'>): Promise<Asked> {
+  const asker = new Asker(call)
+  return asker.asked(() => asker.answer(asked))
+}
+
+/** Decides the questions of one request, and keeps what its record says of them. */
+class Asker {
+  readonly #call: Pick<Call, 'tenant' | 'ctx'>
+  readonly #read: (evaluation: Evaluation) => Put
+  readonly #questions: DecidedQuestion[] = []
+  readonly #reserved: Reserved[] = []
+  readonly #persons = new Set<string>()
+
+  constructor(call: Pick<Call, 'tenant' | 'ctx'>) {
+    this.#call = call
+    this.#read = questionReader(call)
+  }
+
+  /** Where answering fails, nothing stays taken. */
+  async asked(answering: () => Promise<unknown>): Promise<Asked> {
+    try {
+      const answer = await answering()
+      return { answer, questions: this.#questions, persons: [...this.#persons], reserved: this.#reserved }
+    } catch (error) {
+      for (const one of this.#reserved) one.release()
+      throw error
+    }
+  }
+
+  async answerItem(item: Item): Promise<Answer> {
+    if ('problem' in item) return answerToProblem(item.problem)
+    try {
+      return await this.answer(item)
+    } catch (error) {
+      if (error instanceof HttpError || (error instanceof AccessError && error.code === 'question_invalid')) {
+        return answerToProblem(error.publicMessage)
+      }
+      throw error
+    }
+  }
+
+  /** Throws `body_invalid`, `question_invalid`. */
+  async answer(evaluation: Evaluation): Promise<Answer> {
+    const { access } = this.#call.tenant
+    const { ctx, question, asked, persons } = this.#read(evaluation)
+    for (const person of persons) this.#persons.add(person)
+    if (ctx === undefined) {
+      this.#questions.push({ ...asked, decision: 'deny', reasons: [] })
+      return answerForNobody(access.revision())
+    }
+    let decided = access.decide(ctx, question)
+    // An enforcement point acts on what it is told, so that an allowed question takes what its action needs.
+    const reserving = decided.decision === 'allow' ? access.reserve(ctx, [question], [decided]) : undefined
+    const reserved = reserving instanceof Promise ? await reserving : reserving
+    const [refused] = reserved?.refused ?? []
+    if (refused !== undefined) decided = refused
+    else if (reserved !== undefined) this.#reserved.push(reserved)
+    this.#questions.push(decidedQuestion(asked, decided))
+    return answerOf(decided, evaluation.context)
   }
 }
