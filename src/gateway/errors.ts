@@ -20,6 +20,7 @@ export type GatewayErrorCode =
   | 'version_unsupported'
   | 'origin_refused'
   | 'txn_unknown'
+  | 'too_many_streams'
   | 'internal'
 
 export class GatewayError extends SallyportError<GatewayErrorCode> {
@@ -64,6 +65,7 @@ export const GATEWAY_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   // the `Origin` header of a browser, not the origin of a value
   origin_refused: 403,
   txn_unknown: 400,
+  too_many_streams: 429,
   internal: 500,
 }
 

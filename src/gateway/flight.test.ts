@@ -1,28 +1,31 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type PrincipalId, type PrincipalRef, parsePrincipalId } from '../kernel/index.ts'
+import { type Caller, parsePrincipalId } from '../kernel/index.ts'
 import { GatewayError } from './errors.ts'
 import { Flight, Flights } from './flight.ts'
 
-const id = (name: string): PrincipalId => parsePrincipalId(name) ?? assert.fail()
-const agent = (name: string): PrincipalRef => ({ kind: 'Agent', id: id(name) })
-const sponsorOf = (name: PrincipalId): PrincipalId | undefined => (name === id('helper') ? id('alice') : undefined)
+const callerOf = (name: string): Caller => ({
+  chain: [{ kind: 'Agent', id: parsePrincipalId(name) ?? assert.fail() }],
+  delegation: undefined,
+  authentication: { method: 'gateway_key', at: 0 },
+  scope: undefined,
+  credential: `gk_${name}`,
+  expiresAt: 1,
+})
 
-test('whoever takes part is cut off, in any place of the chain, and so is who stands for an agent', () => {
+test('what a caller makes is cut off, and nothing else', () => {
   const flights = new Flights()
-  const [one, two, three] = [new Flight(), new Flight(), new Flight()]
-  flights.add(one, [agent('bob'), agent('other')])
-  flights.add(two, [agent('helper')])
-  flights.add(three, [agent('stranger')])
-  flights.cut(new Set([id('bob')]), sponsorOf)
-  flights.cut(new Set([id('alice')]), sponsorOf)
-  assert.deepEqual([one.error?.code, two.error?.code, three.error], ['cut', 'cut', undefined])
+  const [one, two] = [new Flight(), new Flight()]
+  flights.add(one, callerOf('helper'))
+  flights.add(two, callerOf('stranger'))
+  flights.cut(({ credential }) => credential === 'gk_helper', 'gone')
+  assert.deepEqual([one.error?.publicMessage, two.error], ['gone', undefined])
 })
 
 test('a flight that has ended is not cut, in whatever order they end', () => {
   const flights = new Flights()
   const all = Array.from({ length: 6 }, () => new Flight())
-  for (const flight of all) flights.add(flight, [agent('helper')])
+  for (const flight of all) flights.add(flight, callerOf('helper'))
   for (const index of [0, 5, 3, 3]) flights.remove(all[index] ?? assert.fail())
   assert.equal(flights.size, 3)
   flights.cutAll()

@@ -1,10 +1,10 @@
-import type { PrincipalId, PrincipalRef } from '../kernel/index.ts'
+import type { Caller } from '../kernel/index.ts'
 import { GatewayError } from './errors.ts'
 
 /** A request under way, for whoever may have to break it off: the client by hanging up, Sallyport by cutting it. */
 export class Flight {
-  /** Who makes the request; empty as long as that is not known. */
-  chain: readonly PrincipalRef[] = []
+  /** Who makes the request, once that is known. */
+  caller: Caller | undefined
   /** Where it stands among the others, -1 when it does not. */
   place = -1
   #error: GatewayError | undefined
@@ -44,8 +44,8 @@ export class Flights {
     return this.#open.length
   }
 
-  add(flight: Flight, chain: readonly PrincipalRef[]): void {
-    flight.chain = chain
+  add(flight: Flight, caller: Caller): void {
+    flight.caller = caller
     flight.place = this.#open.push(flight) - 1
   }
 
@@ -59,12 +59,10 @@ export class Flights {
     flight.place = -1
   }
 
-  /** Breaks off whatever one of `principals` takes part in, itself or as the sponsor of an agent. */
-  cut(principals: ReadonlySet<PrincipalId>, sponsorOf: (agent: PrincipalId) => PrincipalId | undefined): void {
+  /** Breaks off what the callers make of whom this is true. */
+  cut(isConcerned: (caller: Caller) => boolean, message: string): void {
     for (const flight of [...this.#open]) {
-      if (flight.chain.some((link) => principals.has(link.id) || principals.has(sponsorOf(link.id) ?? link.id))) {
-        flight.abort(new GatewayError('cut', 'access was suspended while the request was under way'))
-      }
+      if (flight.caller !== undefined && isConcerned(flight.caller)) flight.abort(new GatewayError('cut', message))
     }
   }
 

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Directory } from '../identity/index.ts'
-import type { Context, PrincipalId } from '../kernel/index.ts'
+import type { Caller, Context, PrincipalId } from '../kernel/index.ts'
+import type { AuthorizationServer } from '../oauth/index.ts'
 import { deferOutcomes } from './deferred-outcomes.ts'
 import { GatewayError } from './errors.ts'
 import { Flights } from './flight.ts'
 import { openUpstreamClient } from './forwarding/upstream-client.ts'
 import { anthropicProtocol, type ListTools, openAiProtocol } from './models/index.ts'
 import { arrivalOf, NodeSink } from './node-http.ts'
+import { type OpenStream, OpenStreams } from './open-streams.ts'
 import { createOriginMemory } from './origin/index.ts'
 import { type RequestEnd, serve } from './pipeline.ts'
 import type { GatewayPorts, OriginMemory } from './ports.ts'
@@ -29,6 +31,11 @@ export interface Gateway {
   /** Breaks off every open request in which one of these takes part, itself or as the sponsor of an agent. */
   cut(principals: Iterable<PrincipalId>): void
   /**
+   * Ends a stream of somebody else like our own; see `OpenStreams`. Returns how to stop watching it. Throws
+   * `too_many_streams`, `cut`.
+   */
+  watch(stream: OpenStream): () => void
+  /**
    * Asks a tool server for its tools and pins what it shows; resolves with their number. For an operator whose right to
    * do so was decided before. Throws `server_unknown`, `upstream_unreachable`, `upstream_timeout`, `upstream_broken`.
    */
@@ -39,24 +46,33 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward'> {
+export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward' | 'streams' | 'authorization'> {
+  readonly authorization: Pick<AuthorizationServer, 'authenticateBearer' | 'challenge' | 'isRevoked' | 'onRevoked'>
   /** An own one by default. */
   readonly origin?: OriginMemory
-  readonly directory: Pick<Directory, 'principal' | 'inGoodStanding' | 'onChange'>
+  readonly directory: Pick<Directory, 'principal' | 'inGoodStanding' | 'gatewayKeys' | 'onChange'>
   /** Told how each request ended. `protocol` is one of ours, or `unknown`. */
   readonly ended?: (protocol: string, end: RequestEnd) => void
 }
 
-/** Opens the gateway of a tenant. Whoever loses their standing in the directory is cut off at once. */
+/**
+ * Opens the gateway of a tenant. Whoever loses their standing in the directory, or whose credential is revoked, is cut off
+ * at once.
+ */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { directory, catalog, clock, report } = options
+  const { directory, catalog, clock, report, authorization, access } = options
   const client = openUpstreamClient(catalog)
   const log = deferOutcomes(options.log)
+  const isLost = (caller: Caller): boolean => authorization.isRevoked(caller) || isKeyGone(caller, directory)
+  const holds = (caller: Caller): boolean =>
+    !isLost(caller) && caller.chain.every(({ id }) => directory.inGoodStanding(id))
+  const streams = new OpenStreams({ clock, holds, revision: () => access.revision() })
   const ports: GatewayPorts = {
     ...options,
     log,
     origin: options.origin ?? createOriginMemory(clock),
     forward: client.send,
+    streams,
   }
   const flights = new Flights()
   const listings = new ToolListings()
@@ -68,12 +84,30 @@ export function createGateway(options: GatewayOptions): Gateway {
     ['mcp', createMcpProtocol(clock, listings)],
   ])
 
-  const cut = (principals: Iterable<PrincipalId>): void =>
-    flights.cut(new Set(principals), (agent) => directory.principal(agent)?.sponsor)
-  const stopWatching = directory.onChange((changed) => {
-    const fallen = changed.filter((id) => !directory.inGoodStanding(id))
-    if (fallen.length > 0) cut(fallen)
-  })
+  const cut = (principals: Iterable<PrincipalId>): void => {
+    const fallen = new Set(principals)
+    const isFallen = (id: PrincipalId): boolean => fallen.has(id) || fallen.has(directory.principal(id)?.sponsor ?? id)
+    flights.cut(
+      ({ chain }) => chain.some(({ id }) => isFallen(id)),
+      'access was suspended while the request was under way',
+    )
+  }
+  const cutLost = (isConcerned: (caller: Caller) => boolean): void => {
+    flights.cut(
+      (caller) => isConcerned(caller) && isLost(caller),
+      'the credential was revoked while the request was under way',
+    )
+    streams.lookAgain()
+  }
+  const stops = [
+    directory.onChange((changed) => {
+      const fallen = changed.filter((id) => !directory.inGoodStanding(id))
+      if (fallen.length > 0) cut(fallen)
+      const touched = new Set(changed)
+      cutLost(({ chain }) => chain.some(({ id }) => touched.has(id)))
+    }),
+    authorization.onRevoked(() => cutLost(() => true)),
+  ]
 
   return {
     async handle(name, rest, request, response, { trace, maxBody }) {
@@ -92,6 +126,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }
     },
     cut,
+    watch: (stream) => streams.add(stream),
     async lookAtTools(ctx, server) {
       const upstream = catalog.upstream(server)
       if (upstream?.kind !== 'mcp') throw new GatewayError('server_unknown', `no tool server \`${server}\``)
@@ -101,7 +136,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       return flights.size
     },
     async close() {
-      stopWatching()
+      for (const stop of stops) stop()
+      streams.close()
       flights.cutAll()
       // Whoever was cut has said so by then.
       await new Promise((resolve) => setImmediate(resolve))
@@ -109,4 +145,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       await client.close()
     },
   }
+}
+
+/** Whether the key that a request came with is not there any more. */
+function isKeyGone({ authentication, credential, chain }: Caller, directory: GatewayOptions['directory']): boolean {
+  return (
+    authentication.method === 'gateway_key' && !directory.gatewayKeys(chain[0].id).some(({ id }) => id === credential)
+  )
 }

@@ -3,6 +3,7 @@ import { type Context, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { GatewayError, statusOf } from './errors.ts'
 import { Flight, type Flights } from './flight.ts'
+import type { OpenStream } from './open-streams.ts'
 import type { GatewayPorts } from './ports.ts'
 import type {
   Arrival,
@@ -48,6 +49,7 @@ export async function serve<Target, Kept>(
     reserved: undefined,
     record: undefined,
     begun: false,
+    unwatch: undefined,
   }
   try {
     const caller = await authenticate(protocol, arrival, ports)
@@ -55,7 +57,7 @@ export async function serve<Target, Kept>(
     const ctx = goOn(caller, arrival, ports)
     way.ctx = ctx
     sink.mark(ctx.txn, undefined)
-    flights.add(flight, ctx.caller.chain)
+    flights.add(flight, ctx.caller)
 
     const { request, target } = await resolve(protocol, ctx, arrival, ports)
     way.target = target
@@ -74,6 +76,9 @@ export async function serve<Target, Kept>(
     }
 
     flight.check()
+    if (plan.request.idleTimeout === 0) {
+      way.unwatch = ports.streams.add(streamOf(ctx, inspection.questions, record, flight, ports))
+    }
     way.begun = true
     const answer = await forward(plan.request, flight, ports)
     const exchange: Exchange<Target, Kept> = {
@@ -93,6 +98,7 @@ export async function serve<Target, Kept>(
   } catch (error) {
     return await fail(protocol, arrival, flight.error ?? error, sink, way, ports)
   } finally {
+    way.unwatch?.()
     flights.remove(flight)
   }
 }
@@ -109,6 +115,8 @@ interface Way<Target> {
   record: number | undefined
   /** Whether anything can have reached the upstream. */
   begun: boolean
+  /** For a stream without an end. */
+  unwatch: (() => void) | undefined
 }
 
 /** What is recorded as the decision about the request as a whole. */
@@ -149,6 +157,28 @@ function answerHere<Target, Kept>(
   }
   const { decision, question } = plan
   return { answer: protocol.denied({ ...reference, question, decision, target, kept: at.inspection.kept }) }
+}
+
+/** A stream without an end, to be decided on again while it is open; a denial then is a record within its own. */
+function streamOf(
+  ctx: Context,
+  questions: Inspection['questions'],
+  within: number,
+  flight: Flight,
+  ports: GatewayPorts,
+): OpenStream {
+  return {
+    caller: ctx.caller,
+    isAllowed() {
+      const decisions = decide(ctx, questions, ports.access)
+      if (decisions.every(({ decision }) => decision === 'allow')) return true
+      recordDecision(ctx, { questions, decisions, outcome: 'deny', within }, ports).catch((error: unknown) =>
+        ports.report({ what: 'the end of a stream could not be recorded', txn: ctx.txn, error }),
+      )
+      return false
+    },
+    end: (why) => flight.abort(new GatewayError('cut', why)),
+  }
 }
 
 /** Decides what the answer to a request made necessary, in a record of its own. */

@@ -4,6 +4,7 @@ import { actorOf, type Clock, type Context, type Json, type TenantId, type Txn }
 import type { AuthorizationServer } from '../oauth/index.ts'
 import type { Catalog } from './catalog/index.ts'
 import type { Flight } from './flight.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { UpstreamAnswer, UpstreamRequest } from './protocol.ts'
 
 /** What the gateway of one tenant needs from the other rooms. Wired in server/. */
@@ -17,6 +18,7 @@ export interface GatewayPorts {
   readonly log: Pick<Log, 'append'>
   readonly catalog: Catalog
   readonly origin: OriginMemory
+  readonly streams: Pick<OpenStreams, 'add'>
   /**
    * Sends a request to its upstream. Rejects with `upstream_unreachable` or `upstream_timeout`, or with what `flight` is
    * broken off for.

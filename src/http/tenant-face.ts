@@ -3,7 +3,7 @@ import type { Access, AccessRequests, Approvals, CursorSealer, Holds, Lists } fr
 import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory } from '../identity/index.ts'
-import type { Context, PrincipalRef, TenantId } from '../kernel/index.ts'
+import type { Context, Json, PrincipalRef, TenantId } from '../kernel/index.ts'
 import type { AuthorizationServer } from '../oauth/index.ts'
 
 /** What the edge sees of one tenant. Satisfied in server/. */
@@ -33,11 +33,21 @@ export interface TenantFace {
   authenticate(headers: IncomingHttpHeaders): Promise<Context>
   /** A context in which somebody else is asked about: the request of `asker`, the chain of `principal` alone. */
   contextOf(asker: Context, principal: PrincipalRef): Context
-  /** Brings directory, catalogue and policies to what the manifests declare. Throws `manifest_invalid`, `policies_invalid`. */
-  apply(manifests: readonly NamedText[], policies: readonly NamedText[]): Promise<Applied>
-  /** Calls `cut` when somebody in the caller's chain loses their standing. Returns how to stop waiting. */
-  onCut(ctx: Context, cut: () => void): () => void
+  /**
+   * Brings directory, catalogue and policies to what the manifests declare. `permit` is asked, before the first change,
+   * for what is an action of its own; it throws where that is denied. Throws `manifest_invalid`, `policies_invalid`.
+   */
+  apply(manifests: readonly NamedText[], policies: readonly NamedText[], permit?: Permit): Promise<Applied>
+  /**
+   * Calls `cut` when an open stream may not go on: somebody in the caller's chain loses their standing, the credential
+   * expires or is revoked, or `action` is not allowed to the caller on the tenant any more. Returns how to stop waiting.
+   * Throws `too_many_streams`, `cut`.
+   */
+  onCut(ctx: Context, cut: () => void, action?: string): () => void
 }
+
+/** Decides on an action of its own within an operation, and records it. Throws `denied`. */
+export type Permit = (action: string, target: { readonly [name: string]: Json }) => Promise<void>
 
 export interface NamedText {
   readonly name: string

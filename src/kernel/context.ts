@@ -50,6 +50,8 @@ export interface Caller {
   readonly scope: ReadonlySet<string> | undefined
   /** `jti` of the access token, or the id of the gateway key. */
   readonly credential: string
+  /** Ids of the credential and of what it was derived from: to revoke one of them revokes it. The credential's alone where absent. */
+  readonly lineage?: readonly string[]
   /** Milliseconds since the epoch. */
   readonly expiresAt: number
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Directory } from '../identity/index.ts'
-import type { Clock, DelegationId, TenantId } from '../kernel/index.ts'
+import type { Caller, Clock, DelegationId, TenantId } from '../kernel/index.ts'
 import type { KeyRing } from '../keys/index.ts'
 import type { TenantStore } from '../store/index.ts'
 import type { Audience } from './audience.ts'
@@ -38,6 +38,10 @@ export interface AuthorizationServer {
   resourceMetadata(resource: string, scopes: readonly string[]): AuthorizationServerMetadata
   /** Revokes a delegation and everything derived from it, at once. */
   revokeDelegation(id: DelegationId): Promise<void>
+  /** Whether the caller's token, or what it was derived from, was revoked. From memory. */
+  isRevoked(caller: Caller): boolean
+  /** Tells of every revocation, once it is durable. Returns how to stop listening. */
+  onRevoked(listener: () => void): () => void
 }
 
 export interface AuthorizationServerOptions {
@@ -89,6 +93,8 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
       }),
     resourceMetadata: (resource, scopes) => protectedResourceMetadata(issuer, resource, scopes),
     revokeDelegation: (id) => state.revokeDelegation(id),
+    isRevoked: ({ lineage = [] }) => lineage.some((id) => state.isRevoked(id)),
+    onRevoked: (listener) => state.onRevoked(listener),
   }
 }
 

@@ -12,6 +12,8 @@ export interface TokenState {
   revokeDelegation(id: DelegationId): Promise<void>
   /** Whether a token or delegation of this id was revoked. From memory. */
   isRevoked(id: string): boolean
+  /** Tells of every token and delegation that is revoked, once that is durable. Returns how to stop listening. */
+  onRevoked(listener: () => void): () => void
 }
 
 /** The record of a delegation chain: what is decided on and what is revoked. */
@@ -34,6 +36,7 @@ const SWEEP_EVERY = 60_000
 
 export async function openTokenState(store: TenantStore, clock: Clock): Promise<TokenState> {
   const revoked = await loadRevoked(store, clock.now())
+  const listeners = new Set<() => void>()
   let swept = clock.now()
 
   /** Removes, now and then and in the same transaction as a write, what can no longer matter. */
@@ -58,6 +61,12 @@ export async function openTokenState(store: TenantStore, clock: Clock): Promise<
 
   return {
     isRevoked: (id) => revoked.has(id),
+    onRevoked(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
 
     async useAssertion(issuer, jti, expiresAt) {
       // INVARIANT: one statement decides, so that of many concurrent uses the store lets exactly one through.
@@ -112,11 +121,13 @@ export async function openTokenState(store: TenantStore, clock: Clock): Promise<
       })
       revoked.set(jti, expiresAt)
       if (delegation !== undefined) revoked.set(delegation, expiresAt)
+      for (const listener of listeners) listener()
     },
 
     async revokeDelegation(id) {
       const expiresAt = await store.write((q) => markRevoked(q, id))
       if (expiresAt > 0) revoked.set(id, expiresAt)
+      for (const listener of listeners) listener()
     },
   }
 }

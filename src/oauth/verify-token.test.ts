@@ -37,6 +37,7 @@ test('a token of ours is accepted, and says who calls', async (t) => {
     authentication: { method: 'private_key_jwt', at: clock.now() },
     scope: new Set(['models', 'tools']),
     credential: claims.jti,
+    lineage: [claims.jti],
     expiresAt: clock.now() + 300_000,
   })
   assert.deepEqual([txn, audience, clientId], [claims.txn, gw, 'helper'])

@@ -118,6 +118,7 @@ async function verifyOnce(token: string, deps: VerifierDeps): Promise<VerifiedTo
   if (chain.at(-1)?.id !== claims.client_id) throw invalidToken('actor and client differ')
 
   const scope = claims.scope.split(' ').filter((item) => item !== '')
+  const lineage = record === undefined ? [claims.jti] : [claims.jti, record.id, ...record.lineage]
   return {
     caller: {
       chain,
@@ -125,6 +126,7 @@ async function verifyOnce(token: string, deps: VerifierDeps): Promise<VerifiedTo
       authentication: { method: claims.client_auth, at: claims.iat * 1000 },
       scope: new Set(scope),
       credential: claims.jti,
+      lineage,
       expiresAt: claims.exp * 1000,
     },
     txn,
@@ -132,7 +134,7 @@ async function verifyOnce(token: string, deps: VerifierDeps): Promise<VerifiedTo
     scope,
     clientId: claims.client_id,
     issuedAt: claims.iat * 1000,
-    lineage: record === undefined ? [claims.jti] : [claims.jti, record.id, ...record.lineage],
+    lineage,
   }
 }
 

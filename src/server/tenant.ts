@@ -187,9 +187,13 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     }),
     apply: (manifests, policies) =>
       applyManifests(manifests, policies, { tenant: id, store, directory, catalog, exports, access, lists, clock }),
-    onCut: (ctx, cut) =>
-      directory.onChange(() => {
-        if (!ctx.caller.chain.every((link) => directory.inGoodStanding(link.id))) cut()
+    onCut: (ctx, cut, action) =>
+      gateway.watch({
+        caller: ctx.caller,
+        isAllowed: () =>
+          action === undefined ||
+          measured.decide(ctx, { action, resource: { type: 'Tenant', id } }).decision === 'allow',
+        end: cut,
       }),
     async lookAtTools(server) {
       await gateway.lookAtTools(ownContext(id, clock), server)

@@ -544,6 +544,26 @@ test('suspending the sponsor cuts the agent’s open stream with an error', asyn
   assert.equal((await gateway.records()).at(-1)?.body.status, 'cut')
 })
 
+test('an open stream ends when the key that it was asked for with is revoked, and outlasts one that expires', async (t) => {
+  const gateway = await startTestGateway(t, async (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (let piece = 0; piece < 12 && !response.destroyed; piece++) {
+      response.write(`data: ${JSON.stringify(delta({ content: 'word' }))}\n\n`)
+      await sleep(200)
+    }
+    response.end(DONE)
+  })
+  const revoked = await gateway.directory.issueGatewayKey('helper')
+  const expiring = await gateway.directory.issueGatewayKey('helper', { ttl: 1 })
+  const [cut, whole] = await Promise.all([
+    gateway.post(CHAT, STREAM, { key: revoked.secret }),
+    gateway.post(CHAT, STREAM, { key: expiring.secret }),
+  ])
+  await gateway.directory.revokeGatewayKey(revoked.id)
+  assert.match(await cut.text(), /"code":"cut"/)
+  assert.match(await whole.text(), /\[DONE\]/)
+})
+
 test('a slow client slows the upstream down', async (t) => {
   let written = 0
   const block = `data: ${JSON.stringify(delta({ content: 'x'.repeat(60_000) }))}\n\n`

@@ -12,6 +12,8 @@ export interface TestGateway extends TestRooms {
   token(name: string, scope?: string): Promise<string>
   /** A gateway key. */
   key(name: string): Promise<string>
+  /** Revokes a token, as the principal that has it may do (RFC 7009). */
+  revoke(name: string, token: string): Promise<void>
   txnOf(token: string): Txn
   records(kind?: string): Promise<readonly StoredRecord[]>
   setStatus(name: string, status: 'active' | 'suspended'): Promise<void>
@@ -72,6 +74,14 @@ export async function startTestGateway(
       const body: unknown = await answer.json()
       assert.ok(typeof body === 'object' && body !== null && 'access_token' in body, JSON.stringify(body))
       return String(body.access_token)
+    },
+    async revoke(name, token) {
+      const answer = await fetch(`${issuer}/token/revocation`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${Buffer.from(`${name}:${secrets.get(name)}`).toString('base64')}` },
+        body: new URLSearchParams({ token }),
+      })
+      assert.equal(answer.status, 200)
     },
     key: async (name) => (await directory.issueGatewayKey(name)).secret,
     txnOf: (token) => claimsOf(token).txn ?? newTxn(0),

@@ -54,12 +54,9 @@ export const approvalRoutes: readonly Route[] = [
     action: 'approval:read',
     query: z.strictObject({
       state: z.enum(APPROVAL_STATES).optional(),
-      which: z
-        .enum(['all', 'own', 'to-give'])
-        .default('all')
-        .meta({
-          description: '`own`: asked for by the caller or in its name; `to-give`: wait, and the caller may decide',
-        }),
+      which: z.enum(['all', 'own', 'to-give']).default('all').meta({
+        description: '`own`: asked for by the caller or in its name; `to-give`: wait, and the caller may decide',
+      }),
       before: z.string().max(LONGEST_ID).optional().meta({ description: 'the id of the last one of the page before' }),
       limit: z.coerce.number().int().min(1).max(200).default(50),
     }),
@@ -124,9 +121,9 @@ export const approvalRoutes: readonly Route[] = [
     produces: 'text/event-stream',
     decide: decideOnListing,
     handle: async ({ tenant, ctx, raw, signal }) => {
+      follow(tenant, ctx, raw, signal)
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'sallyport-txn': ctx.txn })
       raw.write(': approvals from here on\n\n')
-      follow(tenant, ctx, raw, signal)
       return streamed
     },
   }),
@@ -308,19 +305,16 @@ const MAX_BEHIND = 1024 * 1024
 
 /** Hands on changes that the caller may see when they happen, for as long as its credential is good. */
 function follow(tenant: TenantFace, ctx: Context, raw: Call['raw'], signal: AbortSignal): void {
+  const closed = tenant.onCut(ctx, () => raw.end())
   const stop = tenant.approvals.onChange((approval) => {
     if (!maySee(tenant, ctx, approval)) return
     raw.write(`event: approval\ndata: ${JSON.stringify(answerOf(tenant, ctx, approval))}\n\n`)
     if (raw.writableLength > MAX_BEHIND) raw.destroy()
   })
-  const closed = tenant.onCut(ctx, () => raw.end())
   const alive = setInterval(() => raw.write(': alive\n\n'), 15_000)
-  const left = Math.min(Math.max(0, ctx.caller.expiresAt - ctx.clock.now()), 2_147_483_647)
-  const end = setTimeout(() => raw.end(), left)
   signal.addEventListener('abort', () => {
     stop()
     closed()
     clearInterval(alive)
-    clearTimeout(end)
   })
 }

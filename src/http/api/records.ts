@@ -1,9 +1,11 @@
 import { z } from 'zod'
-import { AuditError, RECORD_KINDS, type RecordFilter, type StoredRecord } from '../../audit/index.ts'
-import { parseTxn } from '../../kernel/index.ts'
+import { AuditError, RECORD_KINDS, type RecordFilter, type SearchPage, type StoredRecord } from '../../audit/index.ts'
+import { type Context, type Json, parseTxn } from '../../kernel/index.ts'
 import { parseTilePath } from '../../translog/index.ts'
 import { HttpError } from '../errors.ts'
 import { Bytes, type Route, route, streamed } from '../route.ts'
+import type { TenantFace } from '../tenant-face.ts'
+import { decideReading, mayReadBodies, type Reading, shown } from './read-bodies.ts'
 
 const text = z.string().min(1).max(1024)
 const moment = z.iso.datetime({ offset: true }).transform((value) => Date.parse(value))
@@ -22,6 +24,9 @@ const filterShape = {
   text: text.optional(),
 }
 
+/** Whether bodies are wanted; without it they come where they may be read. */
+const bodies = z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional()
+
 const record = z
   .object({ index: z.number(), kind: z.enum(RECORD_KINDS), at: z.number(), erased: z.boolean() })
   .catchall(z.unknown())
@@ -37,16 +42,17 @@ export const recordRoutes: readonly Route[] = [
       ...filterShape,
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       cursor: text.optional(),
+      bodies,
     }),
     answer: z.object({ records: z.array(record), cursor: z.string().optional() }),
-    handle: async ({ tenant, query, note }) => {
-      const { limit, cursor, ...filter } = query
-      note({ filter: Object.keys(filter) })
-      if (onlyTxn(filter)) {
-        const txn = parseTxn(filter.txn)
-        return { records: txn === undefined ? [] : await tenant.log.byTxn(txn) }
-      }
-      return tenant.log.search(filterOf(filter), { limit, ...(cursor === undefined ? {} : { cursor }) })
+    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    handle: async ({ tenant, ctx, query, note }) => {
+      const { limit, cursor, bodies: _, ...filter } = query
+      const page = onlyTxn(filter)
+        ? await everythingOf(tenant, filter.txn)
+        : await tenant.log.search(filterOf(filter), { limit, ...(cursor === undefined ? {} : { cursor }) })
+      note({ filter: Object.keys(filter), ...whatWasRead(page.records, ctx) })
+      return { ...page, records: page.records.map((one) => shown(one, ctx)) }
     },
   }),
   route({
@@ -54,13 +60,16 @@ export const recordRoutes: readonly Route[] = [
     path: '/t/:tenant/api/records/tail',
     summary: 'Follow the log: server-sent events, one record each, from now on',
     action: 'log:read',
-    query: z.strictObject(filterShape),
+    query: z.strictObject({ ...filterShape, bodies }),
     produces: 'text/event-stream',
-    handle: async ({ tenant, query, raw, ctx, signal }) => {
+    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    handle: async ({ tenant, query: { bodies: _, ...asked }, raw, ctx, signal, note }) => {
+      const filter = filterOf(asked)
+      note({ filter: Object.keys(filter), bodies: mayReadBodies(ctx) })
+      const closed = tenant.onCut(ctx, () => raw.end(), mayReadBodies(ctx) ? 'log:read_body' : 'log:read')
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'sallyport-txn': ctx.txn })
       raw.write(': the log from here on\n\n')
-      const end = followLog(tenant.log, filterOf(query), raw)
-      const closed = tenant.onCut(ctx, () => raw.end())
+      const end = followLog(tenant.log, filter, raw, (entry) => shown(entry, ctx))
       signal.addEventListener('abort', () => {
         end()
         closed()
@@ -73,11 +82,14 @@ export const recordRoutes: readonly Route[] = [
     path: '/t/:tenant/api/records/:index',
     summary: 'Read one record',
     action: 'log:read',
+    query: z.strictObject({ bodies }),
     answer: record,
-    handle: async ({ tenant, params }) => {
+    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    handle: async ({ tenant, params, ctx, note }) => {
       const found = await tenant.log.read(indexOf(params.index))
       if (found === undefined) throw new AuditError('record_unknown', `no record \`${params.index}\``)
-      return found
+      note({ bodies: mayReadBodies(ctx) })
+      return shown(found, ctx)
     },
   }),
   route({
@@ -173,6 +185,28 @@ function filterOf({ txn, ...rest }: FilterQuery): RecordFilter {
   return { ...given, txn: parsed }
 }
 
+// What the leaf shows of a record. A request id is known to whoever asks by it.
+const BY_LEAF: ReadonlySet<string> = new Set(['kind', 'from', 'to', 'txn', 'limit', 'cursor', 'bodies'])
+
+function readingOf(given: unknown): Reading {
+  const query = given as FilterQuery & { readonly bodies?: boolean } // parsed with the schema of its route
+  const asked = Object.entries(query).filter(([, value]) => value !== undefined)
+  const byContent = asked.some(([name]) => !BY_LEAF.has(name))
+  return query.bodies === undefined ? { byContent } : { byContent, bodies: query.bodies }
+}
+
+async function everythingOf(tenant: TenantFace, given: string | undefined): Promise<SearchPage> {
+  const txn = parseTxn(given)
+  return { records: txn === undefined ? [] : await tenant.log.byTxn(txn) }
+}
+
+/** Which records somebody has seen, for the record of it. */
+function whatWasRead(records: readonly StoredRecord[], ctx: Context): { readonly [name: string]: Json } {
+  const indices = records.map(({ index }) => index)
+  const about = { bodies: mayReadBodies(ctx), records: indices.length }
+  return indices.length === 0 ? about : { ...about, from: Math.min(...indices), to: Math.max(...indices) }
+}
+
 function onlyTxn(query: FilterQuery): boolean {
   return query.txn !== undefined && Object.values(query).filter((value) => value !== undefined).length === 1
 }
@@ -188,9 +222,10 @@ function followLog(
   log: { tail(listener: (record: StoredRecord) => void, filter: RecordFilter): () => void },
   filter: RecordFilter,
   raw: Parameters<Route['handle']>[0]['raw'],
+  show: (record: StoredRecord) => object,
 ): () => void {
   const stop = log.tail((entry) => {
-    raw.write(`id: ${entry.index}\ndata: ${JSON.stringify(entry)}\n\n`)
+    raw.write(`id: ${entry.index}\ndata: ${JSON.stringify(show(entry))}\n\n`)
     if (raw.writableLength > MAX_BEHIND) raw.destroy()
   }, filter)
   const alive = setInterval(() => raw.write(': alive\n\n'), 15_000)
