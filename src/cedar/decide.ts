@@ -1,11 +1,11 @@
 import { bagOf } from './bag.ts'
-import type { CompiledPolicy } from './compile-policy.ts'
 import type { Entities } from './entities.ts'
 import { readContext } from './entity-json.ts'
 import { CedarError } from './errors.ts'
 import { EvaluationError } from './evaluation-error.ts'
-import { type Frame, type Names, partyIn } from './frame.ts'
-import { type IndexNode, visitCandidates } from './policy-index.ts'
+import { visitCandidates } from './find-candidates.ts'
+import { type Frame, type Names, partyIn, type Test } from './frame.ts'
+import type { Candidate, IndexNode } from './policy-index.ts'
 import type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
 import type { Schema } from './schema.ts'
 import type { Uid } from './uid.ts'
@@ -25,53 +25,86 @@ export function decide(request: AccessRequest, entities: Entities, ruling: Rulin
 }
 
 export function decideFrame(frame: Frame, { index, onError }: Ruling): PolicyDecision {
-  const found: Found = { permits: [], forbids: [], failures: [] }
-  visitCandidates(index, frame, (policy, test) => {
+  const verdict = new Verdict(frame, onError === 'deny')
+  visitCandidates(index, frame, verdict)
+  return verdict.decision()
+}
+
+/** What has been found for one request so far. */
+class Verdict {
+  readonly #frame: Frame
+  readonly #failingForbidsApply: boolean
+  #permits: Candidate[] | undefined
+  #forbids: Candidate[] | undefined
+  #failures: Failure[] | undefined
+
+  constructor(frame: Frame, failingForbidsApply: boolean) {
+    this.#frame = frame
+    this.#failingForbidsApply = failingForbidsApply
+  }
+
+  visit(candidate: Candidate, test: Test): void {
     try {
-      if (test(frame)) note(policy, policy.isPermit ? found.permits : found.forbids)
+      if (!test(this.#frame)) return
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error
-      if (!policy.mayRepeat || !found.failures.some((failure) => failure.policy === policy)) {
-        found.failures.push({ policy, message: error.message })
-      }
-      if (!policy.isPermit && onError === 'deny') note(policy, found.forbids)
+      this.#noteFailure(candidate, error.message)
+      if (candidate.isPermit || !this.#failingForbidsApply) return
     }
-  })
-  const isAllowed = found.forbids.length === 0 && found.permits.length > 0
-  return {
-    decision: isAllowed ? 'allow' : 'deny',
-    reasons: namesOf(isAllowed ? found.permits : found.forbids),
-    errors: errorsOf(found.failures),
+    if (candidate.isPermit) this.#permits = noted(candidate, this.#permits)
+    else this.#forbids = noted(candidate, this.#forbids)
+  }
+
+  #noteFailure(candidate: Candidate, message: string): void {
+    this.#failures ??= []
+    this.#failures.push({ candidate, message })
+  }
+
+  decision(): PolicyDecision {
+    const isAllowed = this.#forbids === undefined && this.#permits !== undefined
+    return {
+      decision: isAllowed ? 'allow' : 'deny',
+      reasons: idsOf(isAllowed ? this.#permits : this.#forbids),
+      errors: errorsOf(this.#failures),
+    }
   }
 }
 
-interface Found {
-  readonly permits: CompiledPolicy[]
-  readonly forbids: CompiledPolicy[]
-  readonly failures: Failure[]
-}
-
 interface Failure {
-  readonly policy: CompiledPolicy
+  readonly candidate: Candidate
   readonly message: string
 }
 
-function note(policy: CompiledPolicy, list: CompiledPolicy[]): void {
-  if (!policy.mayRepeat || !list.includes(policy)) list.push(policy)
+function noted(candidate: Candidate, list: Candidate[] | undefined): Candidate[] {
+  if (list === undefined) return [candidate]
+  list.push(candidate)
+  return list
 }
 
 const NONE: readonly never[] = Object.freeze([])
 
-function namesOf(policies: CompiledPolicy[]): readonly string[] {
-  if (policies.length === 0) return NONE
-  if (policies.length > 1) policies.sort((a, b) => a.order - b.order)
-  return policies.map(({ policy }) => policy.id)
+function idsOf(candidates: readonly Candidate[] | undefined): readonly string[] {
+  if (candidates === undefined) return NONE
+  return inOrder(candidates, (candidate) => candidate).map(({ id }) => id)
 }
 
-function errorsOf(failures: Failure[]): readonly PolicyError[] {
-  if (failures.length === 0) return NONE
-  failures.sort((a, b) => a.policy.order - b.policy.order)
-  return failures.map(({ policy, message }) => ({ policy: policy.policy.id, message }))
+function errorsOf(failures: readonly Failure[] | undefined): readonly PolicyError[] {
+  if (failures === undefined) return NONE
+  return inOrder(failures, ({ candidate }) => candidate).map(({ candidate, message }) => ({
+    policy: candidate.id,
+    message,
+  }))
+}
+
+/** In the order of the policies, each once: one with several keys may have been visited more than once. */
+function inOrder<T>(found: readonly T[], candidateOf: (item: T) => Candidate): readonly T[] {
+  if (found.length === 1) return found
+  const orderOf = (item: T): number => candidateOf(item).policy.order
+  const sorted = found.toSorted((a, b) => orderOf(a) - orderOf(b))
+  return sorted.filter((item, index) => {
+    const before = sorted[index - 1]
+    return before === undefined || orderOf(before) !== orderOf(item)
+  })
 }
 
 export function frameOf(request: AccessRequest, entities: Entities, { actions, schema, names }: Ruling): Frame {

@@ -66,7 +66,7 @@ export function* compileSteps({
   const warnings = isValidated ? [] : check(difference, parsed)
   return engineOf({
     set: difference.set,
-    index: yield* indexSteps(difference.added),
+    index: yield* indexSteps(difference.added, difference.shared),
     schema: parsed,
     actions: Entities.fromJson([], parsed),
     onError,
@@ -157,7 +157,10 @@ function engineOf(state: EngineState): Engine {
       return engineOf({
         ...state,
         set: difference.set,
-        index: difference.added.reduce(withPolicy, difference.removed.reduce(withoutPolicy, index)),
+        index: difference.added.reduce(
+          (node, policy) => withPolicy(node, policy, difference.shared),
+          difference.removed.reduce((node, policy) => withoutPolicy(node, policy), index),
+        ),
         onError: change.onError ?? onError,
         warnings: [...warnings, ...found],
       })

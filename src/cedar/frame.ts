@@ -32,10 +32,15 @@ export function findEntity(frame: Frame, ref: EntityRef): EntityNode | undefined
   return frame.entities.find(ref) ?? frame.actions.find(ref)
 }
 
+/** Whether a party of the request is the other entity, or has it as an ancestor. */
+export function isWithin({ ref, lineage }: Party, target: EntityRef, hash = target.hash): boolean {
+  return (ref.hash === hash && ref.key === target.key) || lineage.includes(target, hash)
+}
+
 /** Whether one entity is the other, or has it as an ancestor. */
 export function isIn(frame: Frame, ref: EntityRef, target: EntityRef): boolean {
   if (ref.id === target.id && ref.type === target.type) return true
-  return lineageIn(frame, ref).has(target)
+  return lineageIn(frame, ref).includes(target, target.hash)
 }
 
 export function partyIn(entities: Entities, actions: Entities, uid: Uid, names?: Names): Party {

@@ -1,6 +1,6 @@
 import type { EntityNode } from './entities.ts'
 import type { Uid } from './uid.ts'
-import type { EntityRef } from './value.ts'
+import { EntityRef } from './value.ts'
 
 /** The parents of one or many entities, with the ancestors that were found for them. */
 export interface ParentList {
@@ -13,30 +13,33 @@ export interface ParentList {
 /** All ancestors of an entity, each once. */
 export class Lineage {
   readonly refs: readonly EntityRef[]
-  #byType: Map<string, Set<string>> | undefined
+  /** The hash of each: most questions are answered by these alone, without a look at the names. */
+  readonly hashes: readonly number[]
+  #keys: ReadonlySet<string> | undefined
 
   constructor(refs: readonly EntityRef[]) {
     this.refs = refs
+    this.hashes = refs.map(({ hash }) => hash)
   }
 
   has(uid: Uid): boolean {
-    if (this.refs.length > 8) return this.#table().get(uid.type)?.has(uid.id) === true
-    for (const ref of this.refs) if (ref.id === uid.id && ref.type === uid.type) return true
-    return false
+    const ref = new EntityRef(uid.type, uid.id)
+    return this.includes(ref, ref.hash)
   }
 
-  #table(): Map<string, Set<string>> {
-    if (this.#byType !== undefined) return this.#byType
-    const table = new Map<string, Set<string>>()
-    for (const { type, id } of this.refs) {
-      const ids = table.get(type)
-      if (ids === undefined) table.set(type, new Set([id]))
-      else ids.add(id)
+  /** The same, for who knows the hash. */
+  includes(ref: EntityRef, hash: number): boolean {
+    const { hashes } = this
+    if (hashes.length > SMALL) {
+      this.#keys ??= new Set(this.refs.map(({ key }) => key))
+      return this.#keys.has(ref.key)
     }
-    this.#byType = table
-    return table
+    for (let i = 0; i < hashes.length; i++) if (hashes[i] === hash && this.refs[i]?.key === ref.key) return true
+    return false
   }
 }
+
+const SMALL = 16
 
 interface Store {
   find(uid: Uid): EntityNode | undefined

@@ -40,15 +40,23 @@ export interface IndexKey {
 
 export type Answer = string | number | bigint | boolean
 
-/** Every way in which a policy can be found. */
-export function indexKeysOf(policy: Policy): readonly IndexKey[] {
-  return [
+export interface IndexKeys {
+  /** Every way in which a policy can be found. */
+  readonly keys: readonly IndexKey[]
+  /** The id of the probe that proves a condition, or an operand of it, for a policy that was found by it. */
+  readonly proofs: ReadonlyMap<Expression, string>
+}
+
+export function indexKeysOf(policy: Policy): IndexKeys {
+  const proofs = new Map<Expression, string>()
+  const keys = [
     ...policy.bounds.flatMap(({ of, constraint }) => scopeKeys(of, constraint)),
     ...scopeKeys('principal', policy.scope.principal),
     ...scopeKeys('action', policy.scope.action),
     ...scopeKeys('resource', policy.scope.resource),
-    ...conditionKeys(policy.conditions),
+    ...conditionKeys(policy.conditions, proofs),
   ]
+  return { keys, proofs }
 }
 
 function scopeKeys(of: PartyName, constraint: Constraint): readonly IndexKey[] {
@@ -97,7 +105,7 @@ function unique<A extends Answer>(answers: readonly A[]): readonly A[] {
 }
 
 /** Keys from the conditions that are evaluated first, up to the first that may fail in a way we cannot foresee. */
-function conditionKeys(conditions: readonly Condition[]): readonly IndexKey[] {
+function conditionKeys(conditions: readonly Condition[], proofs: Map<Expression, string>): readonly IndexKey[] {
   const keys: IndexKey[] = []
   const after: string[] = []
   const present = new Set<string>()
@@ -106,8 +114,10 @@ function conditionKeys(conditions: readonly Condition[]): readonly IndexKey[] {
     for (const operand of body.kind === 'and' ? body.operands : [body]) {
       const found = readOperand(operand, present)
       if (found === undefined) return keys
-      if (found.key !== undefined) keys.push(after.length === 0 ? found.key : { ...found.key, after: [...after] })
-      if (found.key !== undefined && !found.isSafe) after.push(found.key.probe.id)
+      if (found.key === undefined) continue
+      keys.push(after.length === 0 ? found.key : { ...found.key, after: [...after] })
+      proofs.set(operand, found.key.probe.id)
+      if (!found.isSafe) after.push(found.key.probe.id)
     }
   }
   return keys

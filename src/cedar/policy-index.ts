@@ -1,50 +1,66 @@
-import type { Bag } from './bag.ts'
-import { type CompiledPolicy, testAfter } from './compile-policy.ts'
-import { type Frame, findEntity, type Test } from './frame.ts'
-import type { Answer, IndexKey, PathProbe, Probe } from './index-key.ts'
+import { type CompiledPolicy, remainderAfter } from './compile-policy.ts'
+import type { Test } from './frame.ts'
+import type { Answer, IndexKey, Probe } from './index-key.ts'
 import { PersistentMap } from './persistent-map.ts'
+import type { SharedTests } from './shared-tests.ts'
 import { finish, type Steps } from './steps.ts'
-import type { Value } from './value.ts'
+import { UidTable } from './uid-table.ts'
+import type { EntityRef } from './value.ts'
 
 /**
- * A tree that leads from a request to the policies that can matter for it. A node asks questions (probes); each answer
+ * A tree that leads from a request to the policies that can matter for it. A fork asks questions (probes); each answer
  * leads to a smaller node. A policy stands in exactly one place, reached by its rarest key, then the next rarest.
  * INVARIANT: every policy that is satisfied by a request, or fails on it, is reached from the root.
  */
-export interface IndexNode {
+export type IndexNode = Candidate | Fork
+
+/** One policy. What a decision reads of it lies together here: with many policies, every hop is out of cache. */
+export interface Candidate {
+  readonly policy: CompiledPolicy
+  /** What is left to ask once all probes on the way here have been answered: this membership, if any, then the test. */
+  readonly of: 'principal' | 'resource'
+  readonly within: EntityRef | undefined
+  readonly withinHash: number
+  readonly test: Test
+  readonly id: string
+  readonly isPermit: boolean
+}
+
+interface Fork {
+  readonly policy?: undefined
   /** Policies that matter whatever the answers are. */
   readonly candidates: readonly Candidate[]
   readonly tables: readonly Table[]
   readonly size: number
-  /** Ids of the probes that were asked on the way here. */
-  readonly asked: readonly string[]
 }
 
-interface Candidate {
-  readonly policy: CompiledPolicy
-  /** What is left to ask once all probes on the way here have been answered. */
-  readonly test: Test
-}
+/** What each answer to a probe leads to. */
+export type Table =
+  | { readonly kind: 'uids'; readonly probe: Probe; readonly nodes: UidTable<IndexNode> }
+  | { readonly kind: 'values'; readonly probe: Probe; readonly nodes: PersistentMap<Answer, IndexNode> }
 
-/** Called for each candidate with the test that tells whether it applies. */
-export type Visit = (policy: CompiledPolicy, test: Test) => void
-
-interface Table {
-  readonly probe: Probe
-  readonly nodes: PersistentMap<Answer, IndexNode>
-}
+/** Ids of the probes that were asked on the way to a node. */
+type Asked = readonly string[]
 
 /** Nodes with so few policies ask nothing more: evaluating these is as cheap as asking. */
 const LEAF = 4
 
-export function indexOf(policies: readonly CompiledPolicy[], asked: readonly string[] = []): IndexNode {
-  return finish(indexSteps(policies, asked))
+export function indexOf(policies: readonly CompiledPolicy[], shared: SharedTests, asked: Asked = []): IndexNode {
+  return finish(indexSteps(policies, shared, asked))
 }
 
 /** The same in steps. */
-export function* indexSteps(policies: readonly CompiledPolicy[], asked: readonly string[] = []): Steps<IndexNode> {
+export function* indexSteps(
+  policies: readonly CompiledPolicy[],
+  shared: SharedTests,
+  asked: Asked = [],
+): Steps<IndexNode> {
   if (policies.length <= LEAF) {
-    return { candidates: policies.map((policy) => place(policy, asked)), tables: [], size: policies.length, asked }
+    return nodeOf(
+      policies.map((policy) => place(policy, asked, shared)),
+      [],
+      policies.length,
+    )
   }
   const counts = yield* countKeys(policies, asked)
   const unkeyed: CompiledPolicy[] = []
@@ -73,23 +89,52 @@ export function* indexSteps(policies: readonly CompiledPolicy[], asked: readonly
     const nodes = new Map<Answer, IndexNode>()
     for (const [answer, list] of byAnswer) {
       if (nodes.size % AT_ONCE === AT_ONCE - 1) yield
-      nodes.set(answer, list.length > AT_ONCE ? yield* indexSteps(list, below) : indexOf(list, below))
+      nodes.set(answer, list.length > AT_ONCE ? yield* indexSteps(list, shared, below) : indexOf(list, shared, below))
     }
-    tables.push({ probe, nodes: PersistentMap.of(nodes) })
+    tables.push(tableOf(probe, nodes))
   }
-  return { candidates: unkeyed.map((policy) => place(policy, asked)), tables, size: policies.length, asked }
+  return nodeOf(
+    unkeyed.map((policy) => place(policy, asked, shared)),
+    tables,
+    policies.length,
+  )
 }
 
 /** Policies that are looked at in one step. */
 const AT_ONCE = 100
 
-function place(policy: CompiledPolicy, asked: readonly string[]): Candidate {
-  return { policy, test: testAfter(policy, asked) }
+function place(policy: CompiledPolicy, asked: Asked, shared: SharedTests): Candidate {
+  const { policy: info, isPermit } = policy
+  const { membership, test } = remainderAfter(policy, asked, shared)
+  return {
+    policy,
+    of: membership?.of ?? 'principal',
+    within: membership?.within,
+    withinHash: membership?.within.hash ?? 0,
+    test,
+    id: info.id,
+    isPermit,
+  }
+}
+
+function nodeOf(candidates: readonly Candidate[], tables: readonly Table[], size: number): IndexNode {
+  const [only, ...more] = candidates
+  return only !== undefined && more.length + tables.length === 0 ? only : { candidates, tables, size }
+}
+
+function tableOf(probe: Probe, nodes: Map<Answer, IndexNode>): Table {
+  if (!isAnsweredByUid(probe)) return { kind: 'values', probe, nodes: PersistentMap.of(nodes) }
+  const byKey = new Map([...nodes].map(([answer, node]) => [String(answer), node] as const))
+  return { kind: 'uids', probe, nodes: UidTable.of(byKey) }
+}
+
+function isAnsweredByUid(probe: Probe): boolean {
+  return probe.kind === 'path' ? probe.isEntity : probe.kind !== 'type'
 }
 
 function* countKeys(
   policies: readonly CompiledPolicy[],
-  asked: readonly string[],
+  asked: Asked,
 ): Steps<ReadonlyMap<string, ReadonlyMap<Answer, number>>> {
   const counts = new Map<string, Map<Answer, number>>()
   for (const [number, { keys }] of policies.entries()) {
@@ -105,11 +150,7 @@ function* countKeys(
 }
 
 /** The key that leads to the fewest policies, of those that may be used here. */
-function rarest(
-  policy: CompiledPolicy,
-  asked: readonly string[],
-  costOf: (key: IndexKey) => number,
-): IndexKey | undefined {
+function rarest(policy: CompiledPolicy, asked: Asked, costOf: (key: IndexKey) => number): IndexKey | undefined {
   let best: IndexKey | undefined
   let lowest = Number.POSITIVE_INFINITY
   for (const key of policy.keys) {
@@ -123,121 +164,73 @@ function rarest(
 }
 
 /** The index with one policy more. Only nodes on the way to its place are made anew. */
-export function withPolicy(node: IndexNode, policy: CompiledPolicy): IndexNode {
-  if (node.tables.length === 0) {
+export function withPolicy(node: IndexNode, policy: CompiledPolicy, shared: SharedTests, asked: Asked = []): IndexNode {
+  const { candidates, tables } = forkOf(node)
+  const size = sizeOf(node) + 1
+  const added = (): IndexNode => nodeOf([...candidates, place(policy, asked, shared)], tables, size)
+  if (tables.length === 0) {
     // A leaf whose policies have no keys left grows as a list; asking again and again would find nothing.
-    const candidates = [...node.candidates, place(policy, node.asked)]
-    const isSplit = candidates.length > LEAF && rarest(policy, node.asked, () => 0) !== undefined
-    if (!isSplit) return { ...node, candidates, size: candidates.length }
-    return indexOf(
-      candidates.map((candidate) => candidate.policy),
-      node.asked,
-    )
+    const isSplit = size > LEAF && rarest(policy, asked, () => 0) !== undefined
+    return isSplit ? indexOf([...candidates.map((candidate) => candidate.policy), policy], shared, asked) : added()
   }
-  const tableOf = (key: IndexKey): Table | undefined => node.tables.find(({ probe }) => probe.id === key.probe.id)
-  const key = rarest(policy, node.asked, (candidate) => {
-    const table = tableOf(candidate)
+  const key = rarest(policy, asked, ({ probe, answers }) => {
+    const table = tables.find((other) => other.probe.id === probe.id)
     // A table more is a question more for every request: worth it only where no other table would do.
     if (table === undefined) return NEW_TABLE
-    return candidate.answers.reduce<number>((sum, answer) => sum + (table.nodes.get(answer)?.size ?? 0), 0)
+    return answers.reduce<number>((sum, answer) => sum + sizeOf(nodeAt(table, answer)), 0)
   })
-  if (key === undefined)
-    return { ...node, candidates: [...node.candidates, place(policy, node.asked)], size: node.size + 1 }
-  const table = tableOf(key) ?? { probe: key.probe, nodes: PersistentMap.of<Answer, IndexNode>(new Map()) }
-  let nodes = table.nodes
+  if (key === undefined) return added()
+  const below = [...asked, key.probe.id]
+  let table = tables.find(({ probe }) => probe.id === key.probe.id) ?? tableOf(key.probe, new Map())
   for (const answer of key.answers) {
-    const below = nodes.get(answer) ?? { candidates: [], tables: [], size: 0, asked: [...node.asked, key.probe.id] }
-    nodes = nodes.with(answer, withPolicy(below, policy))
+    table = withNode(table, answer, withPolicy(nodeAt(table, answer) ?? EMPTY, policy, shared, below))
   }
-  return { ...node, tables: replaceTable(node.tables, { probe: key.probe, nodes }), size: node.size + 1 }
+  return nodeOf(candidates, replaceTable(tables, table), size)
 }
 
 const NEW_TABLE = 64
+const EMPTY: Fork = { candidates: [], tables: [], size: 0 }
 
 /** The index without this policy. */
 export function withoutPolicy(node: IndexNode, policy: CompiledPolicy): IndexNode {
-  const candidates = node.candidates.filter((candidate) => candidate.policy !== policy)
-  if (candidates.length < node.candidates.length) return { ...node, candidates, size: node.size - 1 }
+  const { candidates, tables } = forkOf(node)
+  const size = sizeOf(node) - 1
+  const others = candidates.filter((candidate) => candidate.policy !== policy)
+  if (others.length < candidates.length) return nodeOf(others, tables, size)
   for (const { probe, answers } of policy.keys) {
-    const table = node.tables.find((other) => other.probe.id === probe.id)
-    let nodes = table?.nodes
+    const before = tables.find((other) => other.probe.id === probe.id)
+    let after = before
     for (const answer of answers) {
-      const before = nodes?.get(answer)
-      const after = before === undefined ? undefined : withoutPolicy(before, policy)
-      if (after !== before) nodes = nodes?.with(answer, after?.size === 0 ? undefined : after)
+      const below = after === undefined ? undefined : nodeAt(after, answer)
+      if (after === undefined || below === undefined) continue
+      const left = withoutPolicy(below, policy)
+      if (left !== below) after = withNode(after, answer, sizeOf(left) === 0 ? undefined : left)
     }
-    if (nodes !== undefined && nodes !== table?.nodes) {
-      return { ...node, tables: replaceTable(node.tables, { probe, nodes }), size: node.size - 1 }
-    }
+    if (after !== undefined && after !== before) return nodeOf(candidates, replaceTable(tables, after), size)
   }
   return node
+}
+
+function forkOf(node: IndexNode): Fork {
+  return node.policy === undefined ? node : { candidates: [node], tables: [], size: 1 }
+}
+
+function sizeOf(node: IndexNode | undefined): number {
+  if (node === undefined) return 0
+  return node.policy === undefined ? node.size : 1
+}
+
+function nodeAt(table: Table, answer: Answer): IndexNode | undefined {
+  return table.kind === 'uids' ? table.nodes.at(String(answer)) : table.nodes.get(answer)
+}
+
+function withNode(table: Table, answer: Answer, node: IndexNode | undefined): Table {
+  return table.kind === 'uids'
+    ? { ...table, nodes: table.nodes.with(String(answer), node) }
+    : { ...table, nodes: table.nodes.with(answer, node) }
 }
 
 function replaceTable(tables: readonly Table[], table: Table): readonly Table[] {
   const others = tables.filter(({ probe }) => probe.id !== table.probe.id)
   return table.nodes.size === 0 ? others : [...others, table]
-}
-
-/** Visits every policy that can matter for the request. A policy with several keys may be visited more than once. */
-export function visitCandidates(node: IndexNode, frame: Frame, visit: Visit): void {
-  for (const { policy, test } of node.candidates) visit(policy, test)
-  for (const table of node.tables) visitTable(table, frame, visit)
-}
-
-function visitTable({ probe, nodes }: Table, frame: Frame, visit: Visit): void {
-  if (probe.kind === 'path') {
-    visitPath(probe, nodes, frame, visit)
-    return
-  }
-  const { ref, lineage } = frame[probe.of]
-  const own = nodes.get(probe.kind === 'type' ? ref.type : ref.key)
-  if (own !== undefined) visitCandidates(own, frame, visit)
-  if (probe.kind !== 'in') return
-  for (const ancestor of lineage.refs) {
-    const found = nodes.get(ancestor.key)
-    if (found !== undefined) visitCandidates(found, frame, visit)
-  }
-}
-
-function visitPath(probe: PathProbe, nodes: PersistentMap<Answer, IndexNode>, frame: Frame, visit: Visit): void {
-  const value = walk(probe, frame)
-  if (value === ABSENT && probe.isGuarded) return
-  if (value === ABSENT || value === FAILED) {
-    // Each of them fails, and is to be reported.
-    for (const [, node] of nodes) visitAll(node, visit)
-    return
-  }
-  const found = typeof value !== 'object' ? value : value.kind === 'entity' && probe.isEntity ? value.key : undefined
-  if (found === undefined || probe.isEntity !== (typeof value === 'object')) return
-  const node = nodes.get(found)
-  if (node !== undefined) visitCandidates(node, frame, visit)
-}
-
-function visitAll(node: IndexNode, visit: Visit): void {
-  // No probe below was asked, so nothing is proven.
-  for (const { policy } of node.candidates) visit(policy, policy.isSatisfied)
-  for (const { nodes } of node.tables) for (const [, below] of nodes) visitAll(below, visit)
-}
-
-/** The first attribute of a path is not there. */
-const ABSENT = Symbol('absent')
-/** Evaluating the path fails in another way. */
-const FAILED = Symbol('failed')
-
-function walk({ of, path }: PathProbe, frame: Frame): Value | typeof ABSENT | typeof FAILED {
-  const fields = of === 'context' ? frame.context.fields : frame[of].node?.attributes
-  let value = fields?.[path[0] ?? '']
-  if (value === undefined) return ABSENT
-  for (let step = 1; step < path.length; step++) {
-    const inner: Bag<Value> | undefined = fieldsOf(value, frame)
-    value = inner?.[path[step] ?? '']
-    if (value === undefined) return FAILED
-  }
-  return value
-}
-
-function fieldsOf(value: Value, frame: Frame): Bag<Value> | undefined {
-  if (typeof value !== 'object') return undefined
-  if (value.kind === 'record') return value.fields
-  return value.kind === 'entity' ? findEntity(frame, value)?.attributes : undefined
 }

@@ -1,8 +1,9 @@
-import { type CompiledPolicy, compilePolicy, type SharedTests } from './compile-policy.ts'
+import { type CompiledPolicy, compilePolicy } from './compile-policy.ts'
 import { CedarError } from './errors.ts'
 import { parseSteps } from './parse-policies.ts'
 import { PersistentMap } from './persistent-map.ts'
 import type { Policy, PolicySource, Template, TemplateLink } from './policy.ts'
+import { SharedTests } from './shared-tests.ts'
 import type { Steps } from './steps.ts'
 
 /** Policies and templates by id. Immutable; a changed set shares what did not change. */
@@ -30,6 +31,8 @@ export interface PolicyDifference {
   readonly added: readonly CompiledPolicy[]
   readonly addedTemplates: readonly Template[]
   readonly removed: readonly CompiledPolicy[]
+  /** Of those that were added. */
+  readonly shared: SharedTests
 }
 
 export const EMPTY_POLICY_SET: PolicySet = {
@@ -57,7 +60,7 @@ class Draft {
   /** By id: what is there now; `undefined` where a policy is gone. */
   readonly #policies = new Map<string, CompiledPolicy | undefined>()
   readonly #templates = new Map<string, Template | undefined>()
-  readonly #shared: SharedTests = new Map()
+  readonly #shared = new SharedTests()
   #nextNumber: number
   #nextOrder: number
 
@@ -110,6 +113,7 @@ class Draft {
       added,
       addedTemplates: [...this.#templates.values()].filter((template) => template !== undefined),
       removed,
+      shared: this.#shared,
     }
   }
 

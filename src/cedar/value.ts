@@ -1,5 +1,6 @@
 import type { Bag } from './bag.ts'
 import type { Extension } from './extension.ts'
+import { hashOf } from './hash-trie.ts'
 
 /** A 64-bit integer. INVARIANT: a `number` where it is safe (|n| < 2^53), else a `bigint`; so `===` compares values. */
 export type Long = number | bigint
@@ -13,6 +14,7 @@ export class EntityRef {
   readonly type: string
   readonly id: string
   #key: string | undefined
+  #hash: number | undefined
 
   constructor(type: string, id: string) {
     this.type = type
@@ -23,6 +25,12 @@ export class EntityRef {
   get key(): string {
     this.#key ??= uidText(this)
     return this.#key
+  }
+
+  /** The hash of the key. */
+  get hash(): number {
+    this.#hash ??= hashOf(this.key)
+    return this.#hash
   }
 }
 
