@@ -146,7 +146,7 @@ test('many requests at once never spend more than the budget', async () => {
   assert.ok(total > 1_800 && total <= 2_000, String(total))
   const alerts = await succeed(house.sallyport, 'log', 'search', '--text', 'limit_used', '--json')
   assert.equal(alerts.match(/"limit_used"/g)?.length, 1, 'once for the day')
-  assert.match(alerts, /"limit":"tokens"[^}]*"share":50/)
+  assert.match(alerts, /"limit": "tokens",[^}]*"share": 50,/)
 })
 
 test('a stream is settled with its usage, and one that the client gives up at what was reserved', async () => {
