@@ -86,6 +86,8 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
       .map(({ id }) => id)
       .sort()
   }
+  // Of two that grant the same here, the one that grants less elsewhere is less likely to grow here.
+  const sizeOf = ({ role }: Offer): number => roles().get(role)?.length ?? 0
   const offerOf = (asker: Context, wished: Wished, role: string): Offer | undefined => {
     const grants = grantsOf(role, wished)
     const { subject, action, resource } = wished
@@ -137,7 +139,7 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
       return names
         .map((name) => offerOf(asker, wished, name))
         .filter((offer) => offer !== undefined)
-        .sort((a, b) => a.grants.length - b.grants.length || (a.role < b.role ? -1 : 1))
+        .sort((a, b) => a.grants.length - b.grants.length || sizeOf(a) - sizeOf(b) || (a.role < b.role ? -1 : 1))
     },
     isRequestable(action, type, kind) {
       const fits = actions.find(({ id }) => id === action)
