@@ -20,18 +20,32 @@ const openDatabase =
   at === undefined
     ? openLogDatabase
     : faultyDatabases(at.write, at.occurrence, FAULTS[at.fault], openLogDatabase).openDatabase
+const pause = new Int32Array(new SharedArrayBuffer(4))
 const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20, openDatabase })
-writeSync(1, 'open\n')
+tell('open')
 // Nobody is to be left running where the kill does not come.
 setTimeout(() => process.exit(3), 20_000).unref()
+
+// Whole lines only; a reader that is slow on a busy machine is waited for.
+function tell(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+      Atomics.wait(pause, 0, 0, 1)
+    }
+  }
+}
 
 async function caller(): Promise<never> {
   for (;;) {
     const asked = decision({ at: Date.now() })
     const index = await log.append(asked)
-    writeSync(1, `${index} ${asked.txn}\n`)
+    tell(`${index} ${asked.txn}`)
     const answered = await log.append(outcome(index, asked.txn, Date.now()))
-    writeSync(1, `${answered} ${asked.txn}\n`)
+    tell(`${answered} ${asked.txn}`)
   }
 }
 await Promise.all(Array.from({ length: 64 }, caller))
