@@ -59,7 +59,7 @@ interface Yaml {
 
 function parseYaml(text: string, file: string): Yaml {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true })
   const at = (offset: number): string => `${file}:${lines.linePos(offset).line}`
   const problems = [
     ...[...document.errors, ...document.warnings].map((e) => `${at(e.pos[0])}: ${plain(e.message)}`),
