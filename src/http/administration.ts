@@ -1,4 +1,4 @@
-import type { Decision, Question } from '../access/index.ts'
+import type { Decision, EntityRef, Question } from '../access/index.ts'
 import type { DecisionBody, JsonObject } from '../audit/index.ts'
 import { type Context, type Json, SallyportError } from '../kernel/index.ts'
 import { HttpError } from './errors.ts'
@@ -17,7 +17,7 @@ export async function administer(
   act: (note: Call['note']) => Promise<unknown>,
 ): Promise<{ readonly record: number; readonly answer: unknown }> {
   const started = ctx.clock.now()
-  const decided = await (operation.decide?.() ?? decideOnTenant(tenant, ctx, operation))
+  const decided = await (operation.decide?.() ?? decideOn(tenant, ctx, operation))
   const { question, hide } = decided
   const reserved = await tenant.access.reserve(ctx, [question], [decided.decision])
   const [final = decided.decision] = reserved.refused ?? []
@@ -31,7 +31,7 @@ export async function administer(
       trace: ctx.trace,
       at: started,
       body: {
-        ...decisionBody(ctx, operation.action, question.resource, decision),
+        ...decisionBody(ctx, question.action, question.resource, decision),
         operation: operation.summary,
         target: operation.target,
       },
@@ -78,12 +78,14 @@ export interface Operation {
   /** What it would be done with, whole: an approval is bound to it. */
   readonly input?: Json
   readonly decide?: () => Promise<Decided>
+  /** What it is done to; the tenant without it. */
+  readonly on?: EntityRef | undefined
 }
 
-function decideOnTenant(tenant: TenantFace, ctx: Context, { action, summary, input }: Operation): Decided {
+function decideOn(tenant: TenantFace, ctx: Context, { action, summary, input, on }: Operation): Decided {
   const question: Question = {
     action,
-    resource: { type: 'Tenant', id: tenant.id },
+    resource: on ?? { type: 'Tenant', id: tenant.id },
     // Asked for only where an approval is bound to it.
     get described() {
       return { operation: summary, input: input ?? null }
@@ -124,7 +126,8 @@ export function decisionBody(
 /** A denial for whoever may know why: policy ids, titles and the remedy, never the values they looked at. */
 export function denialOf(ctx: Context, record: number, decision: Decision): HttpError {
   const first = decision.reasons[0]
-  return new HttpError('denied', first?.title ?? 'no policy permits this', {
+  const [wait] = decision.withheld === 'limit' ? (decision.advice ?? []) : []
+  return new HttpError(wait?.kind === 'wait' ? 'limit_reached' : 'denied', first?.title ?? 'no policy permits this', {
     extra: {
       txn: ctx.txn,
       record,
@@ -132,6 +135,7 @@ export function denialOf(ctx: Context, record: number, decision: Decision): Http
       ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
       ...(decision.advice === undefined ? {} : { advice: decision.advice }),
     },
+    ...(wait?.kind === 'wait' ? { retryAfter: wait.seconds } : {}),
   })
 }
 

@@ -154,12 +154,13 @@ async function answerRoute(
     route.read === undefined ? parseWith(route.body, request.body, 'body_invalid', 'body') : route.read(request.body)
   const operation = { action: route.action, summary: `${route.method} ${route.path}`, target: targetOf({ params }) }
   const { ask, decide } = route
+  const on = route.on?.find({ tenant, params, query })
   const deciding = decide === undefined ? {} : { decide: () => decide({ ...call, ctx, query, body }) }
   // Parsed from JSON, or checked by a schema of it.
   const input = { params, query: query ?? null, body: body ?? null } as Json
   const { answer, record } =
     ask === undefined
-      ? await administer(tenant, ctx, { ...operation, ...deciding, input }, (note) =>
+      ? await administer(tenant, ctx, { ...operation, ...deciding, on, input }, (note) =>
           route.handle({ ...call, ctx, query, body, note } satisfies Call),
         )
       : await answerAsked(tenant, ctx, operation, () => ask({ ...call, ctx, query, body, note: () => undefined }))
@@ -209,6 +210,8 @@ function answerError(
 
 function answerFailure(reply: FastifyReply, error: SallyportError): FastifyReply {
   const status = statusOf(error)
+  // RFC 9110 §10.2.3
+  if (error instanceof HttpError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   return reply.code(status).send({
     error: {
       code: status === 500 ? 'internal' : error.code,

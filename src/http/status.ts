@@ -12,6 +12,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   route_unknown: 404,
   tenant_unknown: 404,
   denied: 403,
+  limit_reached: 429,
   // oauth
   no_credentials: 401,
   invalid_token: 401,
