@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { ZodType, z } from 'zod'
-import type { Decision, Question } from '../access/index.ts'
+import type { Decision, EntityRef, Question } from '../access/index.ts'
 import type { Context, Json, SallyportError } from '../kernel/index.ts'
 import type { Asked } from './ask.ts'
 import type { TenantFace } from './tenant-face.ts'
 
 /**
- * An endpoint of Sallyport's own API. `action` is decided by the decision point on the tenant before `handle` runs, and
- * the decision is recorded. What asks nobody stands in `public-endpoints.ts`.
+ * An endpoint of Sallyport's own API. `action` is decided by the decision point before `handle` runs, on what `on` says
+ * (the tenant where it says nothing), and the decision is recorded. What asks nobody stands in `public-endpoints.ts`.
  */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
@@ -15,6 +15,8 @@ export interface Route {
   readonly path: string
   readonly summary: string
   readonly action: string
+  /** What of the tenant the action is on, so that a role on a project or on one thing is enough for it. */
+  readonly on?: ActedOn
   readonly query?: ZodType
   readonly body?: ZodType
   /** Reads the body in place of its schema, which then only describes it. Throws `HttpError`. */
@@ -29,6 +31,15 @@ export interface Route {
   readonly handle: (call: Call) => Promise<unknown>
   /** In place of `handle`, where decisions are what is asked for: one record holds them (see ask.ts). */
   readonly ask?: (call: Call) => Asked | Promise<Asked>
+}
+
+/**
+ * The thing that a request names. INVARIANT: what does not exist is decided on like the tenant, so that only who may do
+ * it everywhere learns that it does not exist; to anybody else it is as denied as what they may not touch.
+ */
+export interface ActedOn {
+  readonly types: readonly string[]
+  readonly find: (call: Pick<Call, 'tenant' | 'params' | 'query'>) => EntityRef | undefined
 }
 
 /** A decision about one request. */

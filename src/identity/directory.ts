@@ -28,6 +28,8 @@ export interface Directory {
   checkClientSecret(id: string, secret: string): Promise<boolean>
   /** The gateway key of this secret, if it is neither revoked nor expired. */
   gatewayKey(secret: string): GatewayKey | undefined
+  /** Whom the gateway key with this id stands for, unless it is revoked. */
+  holderOf(keyId: string): PrincipalId | undefined
   /** Gateway keys that are not revoked, by id. */
   gatewayKeys(principal?: string): readonly GatewayKey[]
 
@@ -126,6 +128,7 @@ export async function openDirectory(
       return kept !== undefined && (await matchesClientSecret(secret, kept))
     },
     gatewayKey: (secret) => alive(snapshot.gatewayKeys.get(hashGatewayKey(secret))),
+    holderOf: (keyId) => keyWith(keyId, snapshot)?.principal,
     gatewayKeys: (principal) =>
       [...snapshot.gatewayKeys.values()]
         .filter((key) => principal === undefined || key.principal === principal)
@@ -161,7 +164,7 @@ export async function openDirectory(
       await change(
         (principal: string) => ({ principals: [principal] }),
         async (q, before) => {
-          const key = [...before.gatewayKeys.values()].find((candidate) => candidate.id === id)
+          const key = keyWith(id, before)
           if (key === undefined) throw new IdentityError('key_unknown', `no gateway key \`${id}\``)
           await q.updateTable('credentials').set({ revoked_at: clock.now() }).where('id', '=', id).execute()
           return key.principal
@@ -264,6 +267,11 @@ export async function openDirectory(
       }
     },
   }
+}
+
+function keyWith(id: string, { gatewayKeys }: Snapshot): GatewayKey | undefined {
+  for (const key of gatewayKeys.values()) if (key.id === id) return key
+  return undefined
 }
 
 function sorted<T extends { readonly id: string }>(things: Iterable<T>): readonly T[] {

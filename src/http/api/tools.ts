@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { GatewayError, type ToolEntry } from '../../gateway/index.ts'
 import { type Route, route } from '../route.ts'
 import type { TenantFace } from '../tenant-face.ts'
+import { aTool, aToolServer } from './acted-on.ts'
 
 const tool = z.object({
   server: z.string(),
@@ -26,6 +27,7 @@ export const toolRoutes: readonly Route[] = [
     path: '/t/:tenant/api/tools/:server/:name',
     summary: 'Read the definition of a tool: the one that waits, and the one that was accepted',
     action: 'toolserver:read',
+    on: aTool,
     answer: tool.extend({ definition: z.unknown(), accepted: z.unknown().optional(), guarded: z.array(z.string()) }),
     handle: async ({ tenant, params }) => {
       const entry = known(tenant, params)
@@ -42,6 +44,7 @@ export const toolRoutes: readonly Route[] = [
     path: '/t/:tenant/api/tools/:server/refresh',
     summary: 'Ask a server what tools it has now; what is new or changed goes into quarantine',
     action: 'tool:review',
+    on: aToolServer,
     answer: z.object({ server: z.string(), tools: z.number() }),
     handle: async ({ tenant, ctx, params }) => {
       const { server = '' } = params
@@ -57,6 +60,7 @@ export const toolRoutes: readonly Route[] = [
           ? 'Let callers use the definition with this digest'
           : 'Keep what waits in quarantine for good',
       action: 'tool:review',
+      on: aTool,
       body: z.strictObject({ digest: z.string().min(12).max(128) }),
       answer: tool,
       handle: async ({ tenant, ctx, params, body, note }) => {
