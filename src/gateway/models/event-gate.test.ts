@@ -89,3 +89,17 @@ test('an event without an end is not kept for ever', async () => {
     for (let index = 0; index < 20; index++) gate.push(piece)
   }, /too long/)
 })
+
+test('an event that comes in many small pieces takes time in proportion to its length', async () => {
+  const out: string[] = []
+  const gate = new EventGate(new OpenAiStream(false), sinkInto(out), async () => true)
+  const piece = Buffer.from('x'.repeat(4096))
+  const started = performance.now()
+  await gate.push(Buffer.from('data: {"text":"'))
+  for (let size = 0; size < 12_000_000; size += piece.length) await gate.push(piece)
+  await gate.push(Buffer.from('"}\n'))
+  await gate.push(Buffer.from('\n'))
+  const took = performance.now() - started
+  assert.ok(out.join('').length > 12_000_000)
+  assert.ok(took < 1500, `took ${took.toFixed(0)} ms`)
+})

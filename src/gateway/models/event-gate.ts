@@ -39,7 +39,7 @@ export class EventGate {
   readonly #inspector: StreamInspector
   readonly #sink: Sink
   readonly #decide: (calls: readonly ToolCall[]) => Promise<boolean>
-  #carry: Buffer | undefined
+  readonly #carry = new Carry()
   #held = ''
 
   /** `decide` resolves with whether all the calls are allowed; where it says no, it has told the client. */
@@ -51,12 +51,8 @@ export class EventGate {
 
   /** More of the stream. Rejects with `Denied` when it must end here. */
   push(chunk: Buffer): void | Promise<void> {
-    const bytes = this.#carry === undefined ? chunk : Buffer.concat([this.#carry, chunk])
-    const end = endOfEvents(bytes)
-    this.#carry = end === bytes.length ? undefined : bytes.subarray(end)
-    if (this.#carry !== undefined && this.#carry.length > LONGEST) throw tooLong()
-    if (end === 0) return
-    const events = end === bytes.length ? bytes : bytes.subarray(0, end)
+    const events = this.#carry.take(chunk)
+    if (events === undefined) return
     if (this.#inspector.attentive) return this.#look(events.toString('utf8'), '')
     const suspect = this.#inspector.suspicious.exec(events.toString('latin1'))
     if (suspect === null) return this.#sink.write(events)
@@ -68,7 +64,8 @@ export class EventGate {
 
   /** The end of the stream: what is still held is complete now or never. */
   async finish(): Promise<void> {
-    if (this.#carry !== undefined) await this.#look(`${this.#carry.toString('utf8')}\n\n`, '')
+    const rest = this.#carry.rest()
+    if (rest.length > 0) await this.#look(`${rest.toString('utf8')}\n\n`, '')
     await this.#settle('')
   }
 
@@ -121,6 +118,54 @@ export class EventGate {
     return ''
   }
 }
+
+/** What has come of an event that is not complete. Takes time in proportion to what comes, however small the pieces. */
+class Carry {
+  /** Has room for more than is in it. */
+  #bytes = NOTHING
+  #length = 0
+
+  /** The events that are complete with this piece. Throws for one that is too long. */
+  take(piece: Buffer): Buffer | undefined {
+    // What is carried holds no end, but the end may begin in its last two bytes.
+    const overlap = Math.min(2, this.#length)
+    const seam =
+      overlap === 0 ? piece : Buffer.concat([this.#bytes.subarray(this.#length - overlap, this.#length), piece])
+    const end = endOfEvents(seam)
+    if (end === 0) {
+      this.#append(piece)
+      return undefined
+    }
+    const taken = end - overlap
+    if (this.#length === 0) {
+      if (taken < piece.length) this.#append(piece.subarray(taken))
+      return taken === piece.length ? piece : piece.subarray(0, taken)
+    }
+    const events = Buffer.concat([this.rest(), piece.subarray(0, taken)])
+    this.#bytes = NOTHING
+    this.#length = 0
+    if (taken < piece.length) this.#append(piece.subarray(taken))
+    return events
+  }
+
+  rest(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #append(piece: Buffer): void {
+    const length = this.#length + piece.length
+    if (length > LONGEST) throw tooLong()
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#bytes.length))
+      this.#bytes.copy(larger, 0, 0, this.#length)
+      this.#bytes = larger
+    }
+    piece.copy(this.#bytes, this.#length)
+    this.#length = length
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
 
 /** Ends the reading of a stream whose client has already been told why. */
 export class Denied extends Error {}
