@@ -28,6 +28,8 @@ export interface Route {
   readonly produces?: string
   /** In place of the decision on the tenant: what the action is on is known only when the request is. */
   readonly decide?: (call: Omit<Call, 'note' | 'raw' | 'signal'>) => Promise<Decided>
+  /** How failures are told, where a specification says (RFC 9457). */
+  readonly problem?: (error: SallyportError) => Problem
   readonly handle: (call: Call) => Promise<unknown>
   /** In place of `handle`, where decisions are what is asked for: one record holds them (see ask.ts). */
   readonly ask?: (call: Call) => Asked | Promise<Asked>
@@ -40,6 +42,14 @@ export interface Route {
 export interface ActedOn {
   readonly types: readonly string[]
   readonly find: (call: Pick<Call, 'tenant' | 'params' | 'query'>) => EntityRef | undefined
+}
+
+/** RFC 9457 §3. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
 }
 
 /** A decision about one request. */
@@ -72,10 +82,12 @@ export const streamed = Symbol('streamed')
 export class Bytes {
   readonly body: string | Uint8Array
   readonly headers: Readonly<Record<string, string>>
+  readonly status: number
 
-  constructor(body: string | Uint8Array, headers: Readonly<Record<string, string>>) {
+  constructor(body: string | Uint8Array, headers: Readonly<Record<string, string>>, status = 200) {
     this.body = body
     this.headers = headers
+    this.status = status
   }
 }
 

@@ -98,6 +98,15 @@ function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptio
     method: route.method,
     url: route.path,
     ...(route.maxBody === undefined ? {} : { bodyLimit: route.maxBody }),
+    errorHandler: (error, request, reply) => {
+      // A credential that is refused is answered alike everywhere.
+      if (route.problem === undefined || !(error instanceof SallyportError) || error instanceof OAuthError) {
+        return answerError(error, request, reply, options)
+      }
+      const problem = route.problem(error)
+      if (problem.status >= 500) options.log.error({ err: error, url: request.url }, 'request failed')
+      return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+    },
     // Before the body is read: what somebody sends who has not said who it is must not cost anything.
     onRequest: async (request, reply) => {
       const calling = await callingOf(request, options)
@@ -109,7 +118,7 @@ function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptio
       if (calling === undefined) throw new TypeError('nobody has said who is calling')
       const answer = await answerRoute(route, calling, request, reply)
       if (answer === streamed) return reply.hijack()
-      if (answer instanceof Bytes) return reply.headers(answer.headers).send(answer.body)
+      if (answer instanceof Bytes) return reply.code(answer.status).headers(answer.headers).send(answer.body)
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(answer))
     },
   })
