@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { identitySections, parseSections } from '../../identity/index.ts'
 import { memoryTenantStore } from '../../store/index.ts'
@@ -249,7 +250,8 @@ test('what was taken for an action that never began goes back, unless it was rev
 
 test('what waits, was given, used or refused is the same after a restart', async () => {
   const store = memoryTenantStore()
-  const one = await openHouse({ store })
+  const key = randomBytes(32).toString('base64')
+  const one = await openHouse({ store, key })
   const { clock } = one
   const ctx = one.context([agent('courier')])
   const questions = ['given', 'used', 'refused', 'waiting'].map((n) => sending({ '/to': 'carol@example.com', '/n': n }))
@@ -262,7 +264,7 @@ test('what waits, was given, used or refused is the same after a restart', async
   // Taken, and then the process ends before the action: nobody knows whether it began.
   assert.equal((await one.enforce(ctx, questions[1])).decision.decision, 'allow')
 
-  const two = await openHouse({ store, clock })
+  const two = await openHouse({ store, clock, key })
   const [a, b, c, d] = questions.map((question) => two.access.decide(ctx, question))
   assert.equal(a?.approval, given)
   assert.equal(b?.decision, 'deny')

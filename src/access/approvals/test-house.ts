@@ -71,9 +71,16 @@ export async function openHouse(
     readonly store?: TenantStore
     readonly policies?: string
     readonly clock?: ReturnType<typeof fakeClock>
+    /** The master key; one of its own for each house. */
+    readonly key?: string
   } = {},
 ) {
-  const { store = memoryTenantStore(), policies = POLICIES, clock = fakeClock() } = options
+  const {
+    store = memoryTenantStore(),
+    policies = POLICIES,
+    clock = fakeClock(),
+    key = randomBytes(32).toString('base64'),
+  } = options
   const tenant = parseTenantId('demo') ?? assert.fail()
   const access = openAccess(
     {
@@ -102,7 +109,7 @@ export async function openHouse(
   ])
   await put(access, policies)
   await access.setRoles({ grants: directory.roleAssignments(), declared: new Set() })
-  const master = openMasterKey({ directory: '/nowhere', environment: KEY })
+  const master = openMasterKey({ directory: '/nowhere', environment: key })
   const keyRing = await openKeyRing(store, master, tenant, clock)
   const approvals = await openApprovals({
     tenant,
@@ -164,8 +171,6 @@ export async function openHouse(
     },
   }
 }
-
-const KEY = randomBytes(32).toString('base64')
 
 async function put(access: Access, text: string): Promise<void> {
   await access.setPolicies([{ name: 'test.cedar', text }])
