@@ -5,7 +5,7 @@ const Denial = z.looseObject({
   txn: z.string(),
   record: z.number(),
   policies: z.array(z.string()),
-  advice: z.array(z.string()),
+  remedy: z.string().optional(),
 })
 
 export interface Denied {
@@ -24,8 +24,8 @@ export function denialOf(error: unknown): Denied | undefined {
       : dataOf(error)
   const denial = Denial.safeParse(data)
   if (!denial.success || !(error instanceof Error)) return undefined
-  const { txn, record, policies, advice } = denial.data
-  return { message: error.message, txn, record, policies, remedy: advice.join('; ') }
+  const { txn, record, policies, remedy = '' } = denial.data
+  return { message: error.message, txn, record, policies, remedy }
 }
 
 function dataOf(error: unknown): unknown {

@@ -1,11 +1,12 @@
 import type { Context, Json } from '../../kernel/index.ts'
+import { denialData } from '../denial-data.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
 import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
 import { readAnthropicAnswer, SUSPICIOUS_MESSAGE } from './anthropic-answer.ts'
 import { AnthropicStream } from './anthropic-stream.ts'
-import { denialDetail, denialText } from './denial-text.ts'
+import { denialText } from './denial-text.ts'
 import { completionEstimate, NO_TOKENS } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
@@ -155,7 +156,7 @@ function denied(denial: Denial): HttpAnswer {
   const [status, type] = wait === undefined ? [403, 'permission_error'] : [429, 'rate_limit_error']
   const body = {
     type: 'error',
-    error: { type, message: denialText(denial), sallyport: denialDetail(denial) },
+    error: { type, message: denialText(denial), sallyport: denialData(denial) },
     request_id: denial.txn ?? null,
   }
   return answer(status, body, retryAfterHeader(wait))

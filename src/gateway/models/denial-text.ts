@@ -1,5 +1,4 @@
 import type { Denial } from '../protocol.ts'
-import { retryAfterOf } from '../withheld.ts'
 
 /** What was denied and why, and what would help, in one line. */
 export function denialText({ question, decision }: Denial): string {
@@ -8,16 +7,4 @@ export function denialText({ question, decision }: Denial): string {
   const why = reason?.title ?? (question.undecidable === undefined ? 'no policy permits it' : 'it cannot be decided')
   const remedy = decision.remedy === undefined ? '' : `; ${decision.remedy}`
   return `${action} on ${resource.type} \`${resource.id}\` is denied: ${why}${remedy}`
-}
-
-/** The same for programs; stands as `sallyport` in an error object. */
-export function denialDetail({ txn, record, decision }: Denial) {
-  const wait = retryAfterOf(decision)
-  return {
-    txn,
-    record,
-    policies: [...new Set(decision.reasons.map(({ policy }) => policy))],
-    advice: decision.remedy === undefined ? [] : [decision.remedy],
-    ...(wait === undefined ? {} : { retryAfter: wait }),
-  }
 }

@@ -1,10 +1,11 @@
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model } from '../catalog/index.ts'
+import { denialData } from '../denial-data.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
 import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
-import { denialDetail, denialText } from './denial-text.ts'
+import { denialText } from './denial-text.ts'
 import { completionEstimate, embeddingEstimate } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
@@ -221,7 +222,7 @@ function denied(denial: Denial): HttpAnswer {
       type,
       code,
       param: null,
-      sallyport: denialDetail(denial),
+      sallyport: denialData(denial),
     },
   }
   return json(status, body, retryAfterHeader(wait))

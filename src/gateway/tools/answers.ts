@@ -1,3 +1,4 @@
+import { denialData } from '../denial-data.ts'
 import type { GatewayErrorCode } from '../errors.ts'
 import type { Denial, Failure, HttpAnswer, Reference } from '../protocol.ts'
 import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
@@ -19,15 +20,10 @@ export interface Addressee {
  * A denial (COAZ-MCP, "Authorization Denial"): an error with its data in an ordinary answer, so that every client hands
  * it on. What is no request gets an HTTP error.
  */
-export function answerDenial({ question, decision, txn, record, target }: Denial<Addressee>): HttpAnswer {
+export function answerDenial(denial: Denial<Addressee>): HttpAnswer {
+  const { question, decision, target } = denial
   const wait = retryAfterOf(decision)
-  const data = {
-    txn: txn ?? null,
-    record: record ?? null,
-    policies: [...new Set(decision.reasons.map(({ policy }) => policy))],
-    advice: decision.remedy === undefined ? [] : [decision.remedy],
-    ...(wait === undefined ? {} : { retryAfter: wait }),
-  }
+  const { ...data } = denialData(denial)
   const why = decision.reasons[0]?.title ?? (isUnknownMethod(question) ? decision.remedy : 'no policy permits it')
   if (isUnknownMethod(question) && target.generation === 'stateless') {
     // MCP 2026-07-28: a method that is not implemented is answered with 404 and "method not found".

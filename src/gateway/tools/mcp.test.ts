@@ -121,11 +121,11 @@ for (const { revision, connect } of GENERATIONS) {
       t.after(() => client.close())
       const error = await client.callTool({ name: 'drop_tables', arguments: {} }).catch((thrown: unknown) => thrown)
       assert.ok(error instanceof Error && 'data' in error)
-      const { txn, record, policies, advice } = error.data as Record<string, unknown>
+      const { txn, record, policies, remedy } = error.data as Record<string, unknown>
       assert.match(error.message, /nobody drops tables/)
       assert.deepEqual(
-        { txn, policies, advice },
-        { txn: gateway.txnOf(token), policies: ['test/no-drop'], advice: ['ask the database team'] },
+        { txn, policies, remedy },
+        { txn: gateway.txnOf(token), policies: ['test/no-drop'], remedy: 'ask the database team' },
       )
       const stored = await gateway.log.read(Number(record))
       assert.ok(stored !== undefined && !stored.erased)

@@ -66,7 +66,7 @@ test('a tool that nobody has accepted is neither seen nor called, and somebody i
   assert.deepEqual(await names(), [])
   const error = await errorOf('read')
   assert.equal(error?.code, -32001)
-  assert.match(JSON.stringify(error?.data?.advice), /`lab\/read` waits to be accepted.*sallyport tools/)
+  assert.match(JSON.stringify(error?.data?.remedy), /`lab\/read` waits to be accepted.*sallyport tools/)
   assert.equal(called(), 0)
   const [alert] = await gateway.records('alert')
   assert.ok(alert !== undefined && !alert.erased)
@@ -103,7 +103,7 @@ test('a definition that changes goes into quarantine, whichever part of it chang
     assert.deepEqual(await names(), [])
     const error = await errorOf('read')
     assert.equal(error?.code, -32001)
-    assert.match(JSON.stringify(error?.data?.advice), /has changed since it was accepted/)
+    assert.match(JSON.stringify(error?.data?.remedy), /has changed since it was accepted/)
     assert.equal(gateway.catalog.tool('lab', 'read')?.accepted?.digest, accepted)
   }
   assert.equal(called(), 0)
