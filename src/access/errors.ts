@@ -23,6 +23,8 @@ export type AccessErrorCode =
   | 'request_closed'
   | 'request_own'
   | 'requests_full'
+  | 'denial_unbound'
+  | 'denial_expired'
   | 'approval_unknown'
   | 'approval_over'
   | 'approval_useless'

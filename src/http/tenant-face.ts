@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access, AccessRequests, Approvals, CursorSealer, Holds, Lists } from '../access/index.ts'
+import type { Access, AccessRequests, Approvals, Binding, CursorSealer, Holds, Lists } from '../access/index.ts'
 import type { Exports, Log } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory } from '../identity/index.ts'
@@ -18,10 +18,12 @@ export interface TenantFace {
   readonly approvals: Approvals
   readonly lists: Lists
   readonly requests: AccessRequests
+  /** Binds access requests to denied evaluations. */
+  readonly binding: Binding
   readonly log: Log
   /** Seals the cursors of searches. */
   readonly cursors: CursorSealer
-  readonly exports: Pick<Exports, 'list'>
+  readonly exports: Pick<Exports, 'list' | 'refused' | 'retry' | 'skip' | 'remove'>
   /** What is measured, in the text format of Prometheus. */
   readonly metrics: { text(): Promise<string> }
   /** The log's verifier keys, one a line. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
-import { openAccess, openAccessRequests, openApprovals, openHolds, openLists } from '../access/index.ts'
+import { createBinding, openAccess, openAccessRequests, openApprovals, openHolds, openLists } from '../access/index.ts'
 import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
@@ -10,7 +10,7 @@ import {
   publicLookup,
   toolReview,
 } from '../gateway/index.ts'
-import { type TenantFace, traceOf } from '../http/index.ts'
+import { accessRequestEndpoint, type TenantFace, traceOf } from '../http/index.ts'
 import { openDirectory } from '../identity/index.ts'
 import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
 import { type MasterKey, openKeyRing } from '../keys/index.ts'
@@ -161,6 +161,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     lists,
     approvals,
     requests,
+    binding: createBinding({ issuer, endpoint: accessRequestEndpoint(issuer), keyRing, clock }),
     catalog,
     log,
     cursors: keyRing,
@@ -185,8 +186,18 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         expiresAt: asker.caller.expiresAt,
       },
     }),
-    apply: (manifests, policies) =>
-      applyManifests(manifests, policies, { tenant: id, store, directory, catalog, exports, access, lists, clock }),
+    apply: (manifests, policies, permit) =>
+      applyManifests(manifests, policies, {
+        tenant: id,
+        store,
+        directory,
+        catalog,
+        exports,
+        access,
+        lists,
+        clock,
+        permit,
+      }),
     onCut: (ctx, cut, action) =>
       gateway.watch({
         caller: ctx.caller,

@@ -128,6 +128,8 @@ export interface TenantTables {
     ends_at: number | null
     closed_by: string | null
     closed_at: number | null
+    /** id of the denied evaluation that it follows, or null */
+    evaluation: string | null
     /** the requester's key for this request and a digest of what came with it, or null */
     idempotency: string | null
   }
@@ -200,5 +202,14 @@ export interface TenantTables {
     /** index of the first record that was not delivered yet */
     next: number
     delivered_at: number | null
+  }
+  /** records `first` to `last` that a target would not take: `count` of them, or as many as it said */
+  export_refused: {
+    target: string
+    first: number
+    last: number
+    count: number
+    reason: string
+    at: number
   }
 }

@@ -43,8 +43,9 @@ export interface AccessRequest {
 export interface DeniedEvaluation {
   readonly id: string
   readonly revision: string
-  /** Who asked for the decision. */
+  /** Who asked for the decision, and in which request. */
   readonly client: string
+  readonly txn: string
 }
 
 /** `cancelled` by who asked, `revoked` by who may; a request that nobody decided, or whose grant ended, says so by the clock. */

@@ -23,7 +23,7 @@ const details = z.object({
   justification: z.string(),
   seconds: z.number(),
   revision: z.string(),
-  evaluation: z.object({ id: z.string(), revision: z.string(), client: z.string() }).optional(),
+  evaluation: z.object({ id: z.string(), revision: z.string(), client: z.string(), txn: z.string() }).optional(),
 })
 
 export function rowOf(request: AccessRequest): Omit<Row, 'idempotency'> {
@@ -57,6 +57,7 @@ export function rowOf(request: AccessRequest): Omit<Row, 'idempotency'> {
     ends_at: request.endsAt ?? null,
     closed_by: request.closedBy ?? null,
     closed_at: request.closedAt ?? null,
+    evaluation: evaluation?.id ?? null,
   }
 }
 

@@ -3,7 +3,7 @@ import type { TenantStore } from '../../store/index.ts'
 import { AccessError } from '../errors.ts'
 import type { EntityRef, Question } from '../question.ts'
 import type { RoleGrant } from '../roles.ts'
-import { type AccessRequest, type RequestState, stateAt } from './access-request.ts'
+import { type AccessRequest, type DeniedEvaluation, type RequestState, stateAt } from './access-request.ts'
 import { AskBounds } from './ask-bounds.ts'
 import type { Grantable, Offer, Wished } from './grantable.ts'
 import { bareEntity, type DecidedRequest, hasPart, requestEntity, type Surroundings } from './request-entity.ts'
@@ -50,6 +50,8 @@ export interface AccessRequests {
   cancel(ctx: Context, id: string, note: string): Promise<AccessRequest>
   /** Throws `request_unknown`. */
   get(id: string): Promise<AccessRequest>
+  /** The request that was given this grant. */
+  byApproval(id: string): Promise<AccessRequest | undefined>
   /** The latest first. */
   list(filter: { readonly state?: RequestState | undefined; readonly limit: number }): Promise<readonly AccessRequest[]>
   /** Whether somebody is a party to a request: asks, or would get it. */
@@ -179,6 +181,14 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
     const entity = requestEntity(seconds === undefined ? request : { ...request, seconds }, around)
     return { action, resource: { type: 'AccessRequest', id: request.id }, entities: [entity] }
   }
+  /** INVARIANT: a denial is followed by one request, however often its token is sent. */
+  const checkFirst = async (evaluation: DeniedEvaluation | undefined): Promise<void> => {
+    if (evaluation === undefined) return
+    const row = await store.read((q) =>
+      q.selectFrom('access_requests').select('id').where('evaluation', '=', evaluation.id).executeTakeFirst(),
+    )
+    if (row !== undefined) throw new AccessError('request_repeated', 'this denial has been followed by a request')
+  }
   const repeatedOf = async (key: string | undefined, ctx: Context, wanted: Wanted): Promise<Repeated | undefined> => {
     if (key === undefined) return undefined
     const own = `${digestJson([actorOf(ctx.caller).id, key])}.`
@@ -288,6 +298,7 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
       }
       return change(async () => {
         checkRoom(requester, wished, offer.role)
+        await checkFirst(request.evaluation)
         await keep(request, before?.idempotency)
         return request
       })
@@ -353,6 +364,12 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
         return cancelled
       }),
     get: find,
+    async byApproval(id) {
+      const row = await store.read((q) =>
+        q.selectFrom('access_requests').selectAll().where('approval', '=', id).executeTakeFirst(),
+      )
+      return row === undefined ? undefined : requestOf(row)
+    },
     list: (filter) => store.read((q) => requestsIn(q, filter, clock.now())),
     isParty: (ctx, { subject, chain }) =>
       ctx.caller.chain.some(({ id }) => id === subject.id || chain.some((link) => link.id === id)),

@@ -1,3 +1,4 @@
+import { accessRequestEndpoint } from './authzen-access-requests.ts'
 import { SUPPORTED_OBLIGATIONS } from './authzen-answer.ts'
 
 /** AuthZEN 1.0, "Policy Decision Point Metadata", and what its profile for obligations adds. */
@@ -9,6 +10,10 @@ export function authzenMetadata(issuer: string): object {
     search_subject_endpoint: `${issuer}/access/v1/search/subject`,
     search_resource_endpoint: `${issuer}/access/v1/search/resource`,
     search_action_endpoint: `${issuer}/access/v1/search/action`,
+    // AuthZEN Access Request and Approval Profile, "Discovery"
+    access_request_endpoint: accessRequestEndpoint(issuer),
+    jwks_uri: `${issuer}/jwks`,
+    capabilities: ['urn:openid:authzen:capability:access-request'],
     supported_obligations: SUPPORTED_OBLIGATIONS,
   }
 }

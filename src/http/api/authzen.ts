@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import { AccessError, type Reserved } from '../../access/index.ts'
+import { AccessError, type Decision, type Question, type Reserved } from '../../access/index.ts'
 import type { DecidedQuestion } from '../../audit/index.ts'
 import { type Asked, decidedQuestion } from '../ask.ts'
 import { HttpError } from '../errors.ts'
 import { asking, type Call, type Route } from '../route.ts'
+import { wayToAccess } from './authzen-access-requests.ts'
 import { type Answer, answerForNobody, answerOf, answerToProblem } from './authzen-answer.ts'
 import { type Put, questionReader } from './authzen-question.ts'
 import {
@@ -92,7 +93,14 @@ function isDecisive({ decision }: Answer, semantic: Semantic): boolean {
 
 function answerSingle(asked: Evaluation, call: Pick<Call, 'tenant' | 'ctx'>): Promise<Asked> {
   const asker = new Asker(call)
-  return asker.asked(() => asker.answer(asked))
+  return asker.asked(() => asker.answerWithRemedy(asked))
+}
+
+interface Answered {
+  readonly answer: Answer
+  readonly ctx: Put['ctx']
+  readonly question: Question
+  readonly decision: Decision | undefined
 }
 
 /** Decides the questions of one request, and keeps what its record says of them. */
@@ -131,14 +139,26 @@ class Asker {
     }
   }
 
+  /** With the way to ask for access, which is signed: too dear for each of many questions. Throws as `answer`. */
+  async answerWithRemedy(evaluation: Evaluation): Promise<Answer> {
+    const { answer, ctx, question, decision } = await this.#answer(evaluation)
+    if (ctx === undefined || decision === undefined) return answer
+    const more = await wayToAccess(this.#call, evaluation, { ctx, question, decision })
+    return more === undefined ? answer : { ...answer, context: { ...answer.context, ...more } }
+  }
+
   /** Throws `body_invalid`, `question_invalid`. */
   async answer(evaluation: Evaluation): Promise<Answer> {
+    return (await this.#answer(evaluation)).answer
+  }
+
+  async #answer(evaluation: Evaluation): Promise<Answered> {
     const { access } = this.#call.tenant
     const { ctx, question, asked, persons } = this.#read(evaluation)
     for (const person of persons) this.#persons.add(person)
     if (ctx === undefined) {
       this.#questions.push({ ...asked, decision: 'deny', reasons: [] })
-      return answerForNobody(access.revision())
+      return { answer: answerForNobody(access.revision()), ctx, question, decision: undefined }
     }
     let decided = access.decide(ctx, question)
     // An enforcement point acts on what it is told, so that an allowed question takes what its action needs.
@@ -148,6 +168,6 @@ class Asker {
     if (refused !== undefined) decided = refused
     else if (reserved !== undefined) this.#reserved.push(reserved)
     this.#questions.push(decidedQuestion(asked, decided))
-    return answerOf(decided, evaluation.context)
+    return { answer: answerOf(decided, evaluation.context), ctx, question, decision: decided }
   }
 }

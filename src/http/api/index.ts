@@ -4,6 +4,8 @@ import { accessRequestRoutes } from './access-requests.ts'
 import { applyRoutes } from './apply.ts'
 import { approvalRoutes } from './approvals.ts'
 import { authzenRoutes } from './authzen.ts'
+import { authzenAccessRequestRoutes } from './authzen-access-requests.ts'
+import { authzenFilterRoutes } from './authzen-filter.ts'
 import { authzenSearchRoutes } from './authzen-search.ts'
 import { exportRoutes } from './exports.ts'
 import { limitRoutes } from './limits.ts'
@@ -24,7 +26,9 @@ export const apiRoutes: readonly Route[] = [
   ...limitRoutes,
   ...accessRoutes,
   ...authzenRoutes,
+  ...authzenAccessRequestRoutes,
   ...authzenSearchRoutes,
+  ...authzenFilterRoutes,
   ...recordRoutes,
   ...exportRoutes,
   ...metricRoutes,

@@ -128,11 +128,16 @@ export const tenantMigrations: readonly Migration[] = [
     ends_at INTEGER,
     closed_by TEXT,
     closed_at INTEGER,
+    evaluation TEXT,
     idempotency TEXT,
     -- what was given has an end
     CHECK (state <> 'approved' OR (ends_at IS NOT NULL AND approval IS NOT NULL))
   ) STRICT;
   CREATE INDEX access_requests_by_state ON access_requests (state, expires_at);
+  CREATE UNIQUE INDEX access_requests_by_approval ON access_requests (approval) WHERE approval IS NOT NULL;
+  -- a denial is followed by one request
+  CREATE UNIQUE INDEX access_requests_by_evaluation ON access_requests (evaluation) WHERE evaluation IS NOT NULL;
+  CREATE UNIQUE INDEX access_requests_by_key ON access_requests (idempotency) WHERE idempotency IS NOT NULL;
   CREATE TABLE list_entries (
     id TEXT PRIMARY KEY,
     list TEXT NOT NULL CHECK (list IN ('deny', 'allow')),
@@ -200,5 +205,14 @@ export const tenantMigrations: readonly Migration[] = [
     next INTEGER NOT NULL,
     delivered_at INTEGER
   ) STRICT;
+  CREATE TABLE export_refused (
+    target TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (target, first)
+  ) STRICT, WITHOUT ROWID;
   `,
 ]
