@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
 import { z } from 'zod'
 import { errorText } from '../kernel/index.ts'
+import { adviceSchema, adviceText } from './advice-text.ts'
 import type { Credentials } from './credentials.ts'
 import { CliError } from './errors.ts'
 
@@ -95,14 +96,17 @@ export function apiClient(credentials: Credentials, name: string): ApiClient {
   }
 }
 
-/** The server's own sentence for a refusal, with the remedy where it gave one. */
+/** The server's own sentence for a refusal, with the remedy and what would help where it said so. */
 export async function refusal(answer: Response): Promise<CliError> {
   const parsed = z
-    .object({ error: z.object({ message: z.string(), remedy: z.string().optional() }) })
+    .object({
+      error: z.object({ message: z.string(), remedy: z.string().optional(), advice: adviceSchema.optional() }),
+    })
     .safeParse(await answer.json().catch(() => undefined))
   if (!parsed.success) return new CliError('refused', `the server answered ${answer.status}`)
-  const { message, remedy } = parsed.data.error
-  return new CliError('refused', remedy === undefined ? message : `${message}; ${remedy}`)
+  const { message, remedy, advice = [] } = parsed.data.error
+  const help = advice.length === 0 ? [] : [`what would help: ${adviceText(advice)}`]
+  return new CliError('refused', [message, ...(remedy === undefined ? [] : [remedy]), ...help].join('; '))
 }
 
 async function reach(url: string, init: RequestInit = {}): Promise<Response> {

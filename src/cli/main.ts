@@ -10,6 +10,7 @@ import { limitsCommand } from './commands/limits.ts'
 import { listsCommand } from './commands/lists.ts'
 import { logCommand } from './commands/log.ts'
 import { policyCommand } from './commands/policy.ts'
+import { principalsCommand } from './commands/principals.ts'
 import { startCommand } from './commands/start.ts'
 import { resumeCommand, suspendCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
@@ -46,6 +47,7 @@ for (const command of [
   logCommand(),
   traceCommand(),
   tokenCommand(),
+  principalsCommand(),
   suspendCommand(),
   resumeCommand(),
   toolsCommand(),

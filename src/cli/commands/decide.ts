@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import { adviceSchema, adviceText } from '../advice-text.ts'
 import { sessionOf } from '../session.ts'
 import { parseResource, type Resource } from './resource-argument.ts'
 
@@ -9,9 +10,7 @@ const answerSchema = z.object({
   errors: z.array(z.object({ policy: z.string(), message: z.string() })),
   revision: z.string(),
   remedy: z.string().optional(),
-  advice: z
-    .array(z.looseObject({ kind: z.string(), acr: z.string().optional(), maxAge: z.number().optional() }))
-    .optional(),
+  advice: adviceSchema.optional(),
   explanation: z.array(z.string()),
 })
 
@@ -71,12 +70,8 @@ function describe(answer: Answer): string {
   }
   for (const { policy, message } of answer.errors) lines.push(`  ${policy} could not be evaluated: ${message}`)
   if (answer.remedy !== undefined) lines.push(`  remedy: ${answer.remedy}`)
-  for (const advice of answer.advice ?? []) lines.push(`  what would help: ${adviceText(advice)}`)
+  const { advice = [] } = answer
+  if (advice.length > 0) lines.push(`  what would help: ${adviceText(advice)}`)
   for (const text of answer.explanation) lines.push('', text.trimEnd())
   return lines.join('\n')
-}
-
-function adviceText({ kind, acr, maxAge }: NonNullable<Answer['advice']>[number]): string {
-  if (kind === 'step_up') return `signing in again (${acr ?? ''}, at most ${maxAge ?? 0} seconds ago)`
-  return kind === 'request_access' ? 'asking for access' : kind
 }
