@@ -64,6 +64,7 @@ function decideLayers(ctx: Context, question: Question, known: Known): Decision 
     facts,
     ...(remedy === undefined ? {} : { remedy }),
     ...(advice.length === 0 ? {} : { advice }),
+    ...(wanted === undefined ? {} : { withheld: 'approval' as const }),
   }
 }
 

@@ -70,7 +70,7 @@ export interface Decision {
   /** The approval that an allow rests on. INVARIANT: it holds once; `reserve` uses it up before the action begins. */
   readonly approval?: string
   /** On a denial of what the policies permit: only this limit stands in the way, or a missing approval. */
-  readonly withheld?: 'limit'
+  readonly withheld?: 'limit' | 'approval'
   /** The facts that were decided on. */
   readonly facts: { readonly [name: string]: Json }
 }

@@ -12,6 +12,7 @@ test('what needs an approval is denied with the id of a request, allowed once af
   assert.equal(first.decision.decision, 'deny')
   const id = await waiting(ctx)
   assert.deepEqual(first.decision.advice, [{ kind: 'approval', id }])
+  assert.equal(first.decision.withheld, 'approval')
   assert.match(first.decision.remedy ?? '', new RegExp(id))
   assert.deepEqual(
     first.decision.reasons.map(({ policy }) => policy),
@@ -174,7 +175,8 @@ test('nobody is asked where an approval would not help, or not alone', async () 
   const { context, enforce, approvals, put, directory } = await openHouse()
   const ctx = context([agent('courier')])
   await put(`${POLICIES} @id("never") forbid (principal, action, resource == Tool::"office/send");`)
-  assert.equal((await enforce(ctx)).decision.advice, undefined)
+  const never = (await enforce(ctx)).decision
+  assert.deepEqual([never.advice, never.withheld], [undefined, undefined])
   await put(POLICIES.replace('permit (principal,', 'permit (principal is User,'))
   assert.deepEqual((await enforce(ctx)).decision.advice, [{ kind: 'approval' }, { kind: 'request_access' }])
   await put(
