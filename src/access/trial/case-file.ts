@@ -47,6 +47,9 @@ export interface Expectation {
   readonly remedy?: string | undefined
 }
 
+/** When a request is made that says nothing of it: a Monday. */
+export const MOMENT = '2026-01-05T12:00:00Z'
+
 const text = z.string().min(1).max(1024)
 const reference = text.transform((value, ctx) => {
   const ref = parseResourceRef(value)
@@ -79,7 +82,7 @@ const caseSchema = z.strictObject({
     .default({}),
   scope: z.array(text).max(100).optional(),
   address: text.optional(),
-  at: z.iso.datetime({ offset: true }).default('2026-01-05T12:00:00Z'),
+  at: z.iso.datetime({ offset: true }).default(MOMENT),
   mandate: z
     .strictObject({ actions: z.array(text), resources: z.array(reference), purpose: text.exactOptional() })
     .optional(),

@@ -2,7 +2,6 @@ import type { EntityJson, Tracer } from '../../cedar/index.ts'
 import {
   type Context,
   errorText,
-  newTxn,
   type PrincipalKind,
   type PrincipalRef,
   parsePrincipalId,
@@ -20,6 +19,7 @@ import type { Decision, Question } from '../question.ts'
 import type { Roles } from '../roles.ts'
 import type { PolicyCase } from './case-file.ts'
 import { Coverage } from './coverage.ts'
+import { isPrincipalKind, trialContext, uidOf } from './trial-context.ts'
 
 /** A tenant as its manifests describe it, without a server: what its policies are tried on. */
 export interface TrialWorld {
@@ -44,7 +44,9 @@ export interface CaseResult {
 
 export interface Trial {
   readonly known: Known
+  readonly tenant: TenantId
   readonly schema: string
+  readonly entities: readonly EntityJson[]
   run(policyCase: PolicyCase): CaseResult
   /** The same under other policies. */
   runUnder(known: Known, policyCase: PolicyCase): CaseResult
@@ -65,7 +67,7 @@ export function openTrial(world: TrialWorld): Trial {
       if (principal === undefined || kind === undefined) throw unknownPrincipal(id)
       return { kind, id: principal }
     })
-    return { ctx: contextOf(chain, policyCase, tenant), question: questionOf(policyCase, entities) }
+    return { ctx: trialContext(chain, policyCase, tenant), question: questionOf(policyCase, entities) }
   }
   const runUnder: Trial['runUnder'] = (under, policyCase) => {
     const { name, at } = policyCase
@@ -80,7 +82,9 @@ export function openTrial(world: TrialWorld): Trial {
   }
   return {
     known,
+    tenant,
     schema: foundation.schema,
+    entities: world.entities,
     run: (policyCase) => runUnder(known, policyCase),
     runUnder,
     coverage(cases) {
@@ -94,15 +98,9 @@ export function openTrial(world: TrialWorld): Trial {
   }
 }
 
-const KINDS: readonly PrincipalKind[] = ['User', 'Service', 'Agent', 'Device']
-
 function kindsIn(entities: readonly EntityJson[]): ReadonlyMap<string, PrincipalKind> {
   const kinds = new Map<string, PrincipalKind>()
-  for (const { uid } of entities) {
-    const { type, id } = '__entity' in uid ? uid.__entity : uid
-    const kind = KINDS.find((one) => one === type)
-    if (kind !== undefined) kinds.set(id, kind)
-  }
+  for (const { type, id } of entities.map(uidOf)) if (isPrincipalKind(type)) kinds.set(id, type)
   return kinds
 }
 
@@ -123,37 +121,6 @@ interface Asked {
   readonly ctx: Context
   readonly question: Question
 }
-
-function contextOf(chain: readonly PrincipalRef[], policyCase: PolicyCase, tenant: TenantId): Context {
-  const { authentication, scope, address, now, mandate } = policyCase
-  const [subject, ...actors] = chain
-  if (subject === undefined) throw unknownPrincipal('')
-  const { factors, assurance, age = 0, mfaAge } = authentication
-  return {
-    tenant,
-    txn: newTxn(now),
-    trace: '0'.repeat(32),
-    clock: { now: () => now },
-    caller: {
-      chain: [subject, ...actors],
-      delegation: undefined,
-      authentication: {
-        method: 'asserted',
-        at: now - age * 1000,
-        ...(factors === undefined ? {} : { factors }),
-        ...(assurance === undefined ? {} : { assurance }),
-        ...(mfaAge === undefined ? {} : { mfaAt: now - mfaAge * 1000 }),
-      },
-      scope: scope === undefined ? undefined : new Set(scope),
-      credential: 'trial',
-      expiresAt: now + HOUR,
-      ...(mandate === undefined ? {} : { mandate: { ...mandate, expiresAt: now + HOUR } }),
-    },
-    ...(address === undefined ? {} : { address }),
-  }
-}
-
-const HOUR = 3_600_000
 
 function questionOf(policyCase: PolicyCase, known: ReadonlyMap<string, EntityJson>): Question {
   const { action, resource, facts, call, given } = policyCase
@@ -207,8 +174,8 @@ function tracesOf({ ctx, question }: Asked, known: Known, tracer: Tracer): Retur
   )
 }
 
-function keyOf({ uid }: EntityJson): string {
-  const { type, id } = '__entity' in uid ? uid.__entity : uid
+function keyOf(entity: EntityJson): string {
+  const { type, id } = uidOf(entity)
   return `${type}::${id}`
 }
 

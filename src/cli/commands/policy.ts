@@ -11,13 +11,16 @@ import {
   type Trial,
   tryMutants,
 } from '../../access/index.ts'
-import { parseTenantId, type TenantId } from '../../kernel/index.ts'
+import type { TenantId } from '../../kernel/index.ts'
 import { readPolicyFolder } from '../../server/index.ts'
 import { CliError } from '../errors.ts'
+import { count } from '../policy/count.ts'
 import { type Finding, sarifOf } from '../policy/sarif.ts'
+import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
+import { policyDiffCommand } from './policy-diff.ts'
 
 /** Work on the policies of a folder, without a server. */
 export function policyCommand(): Command {
@@ -25,14 +28,8 @@ export function policyCommand(): Command {
     .description('check and test the policies of a folder before they are applied; needs no server')
     .addCommand(checkCommand())
     .addCommand(testCommand())
+    .addCommand(policyDiffCommand())
 }
-
-const tenantOption = () =>
-  new Option('--tenant <name>', 'the tenant that the manifests are for').default('demo').argParser((name): TenantId => {
-    const tenant = parseTenantId(name)
-    if (tenant === undefined) throw new InvalidArgumentError('a tenant is named by small letters, digits and `-`')
-    return tenant
-  })
 
 interface CheckOptions {
   readonly tenant: TenantId
@@ -192,8 +189,4 @@ function testText(
 
 function placeOf({ source, line, column }: Gap['position']): string {
   return [source, line, column].filter((part) => part !== undefined).join(':')
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
