@@ -14,5 +14,8 @@ export type AuditErrorCode =
   | 'search_invalid'
   /** a receiver of exported records did not take them; it is tried again */
   | 'export_failed'
+  /** a receiver of exported records says that it will never take them as they are */
+  | 'export_refused'
+  | 'export_unknown'
 
 export class AuditError extends SallyportError<AuditErrorCode> {}

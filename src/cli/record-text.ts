@@ -35,6 +35,7 @@ export const recordSchema = z.object({
   kind: z.string(),
   at: z.number(),
   erased: z.boolean(),
+  withheld: z.boolean().optional(),
   txn: z.string().optional(),
   trace: z.string().optional(),
   outcome: z.object({ status: z.string(), index: z.number().optional() }).optional(),
@@ -52,6 +53,7 @@ export function recordLine(record: RecordJson): string {
 /** What a record says, without its time and number. */
 export function summaryOf(record: RecordJson): string {
   if (record.erased) return 'erased'
+  if (record.withheld === true) return 'withheld: its body takes `log:read_body`'
   const end = endOf(record)
   if (end !== undefined) return `of ${bodyOf(record).of}: ${end}`
   const { chain, text } = headOf(record)

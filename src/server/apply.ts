@@ -23,7 +23,7 @@ import {
   retentionSections,
 } from '../audit/index.ts'
 import { type Catalog, catalogSections } from '../gateway/index.ts'
-import type { Applied, NamedText } from '../http/index.ts'
+import type { Applied, NamedText, Permit } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
 import type { Clock, TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
@@ -51,6 +51,8 @@ export interface ApplyDeps {
   readonly access: Access
   readonly lists: Lists
   readonly clock: Clock
+  /** Asked before the first change; throws where that is denied. */
+  readonly permit?: Permit | undefined
 }
 
 /**
@@ -78,6 +80,10 @@ export async function applyManifests(
   checkResources(declared, deps.tenant, deps.access, hasNewPolicies ? policies : undefined)
   const listed = declaredLists(declared.map(({ lists }) => lists))
   if (listed !== undefined) deps.lists.check(listed)
+
+  // Whoever says what people may do does not by that alone let the records of it leave.
+  const targets = declared.flatMap(({ exports }) => Object.keys(exports ?? {}))
+  if (targets.length > 0) await deps.permit?.('log:export', { exports: targets })
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)

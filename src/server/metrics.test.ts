@@ -20,7 +20,7 @@ test('what happens is counted, and what is asked for is asked when somebody read
   const target = { id: 'siem', kind: 'ocsf-file' as const, to: 'x', next: 3, failed: 2, state: 'failing' as const }
   metrics.watch(
     { status: () => ({ writable: true, size, waiting: 4 }) },
-    { list: async () => [{ ...target, lag: size - 3, lagSeconds: 7 }] },
+    { list: async () => [{ ...target, lag: size - 3, lagSeconds: 7, refused: 2 }] },
   )
   metrics.meter.committed(3, 2)
   metrics.meter.committed(5, 30)
@@ -40,6 +40,7 @@ test('what happens is counted, and what is asked for is asked when somebody read
     'sallyport_export_lag_records{target="siem"} 5',
     'sallyport_export_lag_seconds{target="siem"} 7',
     'sallyport_export_failing{target="siem"} 1',
+    'sallyport_export_refused_records{target="siem"} 2',
     'sallyport_export_failures{target="siem"} 2',
     'sallyport_gateway_requests_total{protocol="openai",outcome="ok"} 2',
     'sallyport_gateway_requests_total{protocol="mcp",outcome="denied"} 1',

@@ -121,6 +121,7 @@ function gaugesOf(registers: Registry[]) {
     lag: perTarget('sallyport_export_lag_records', 'Records that an export target is behind the log.'),
     lagSeconds: perTarget('sallyport_export_lag_seconds', 'Age of the oldest record that a target does not have.'),
     failing: perTarget('sallyport_export_failing', '1 while the last delivery to a target failed, else 0.'),
+    refused: perTarget('sallyport_export_refused_records', 'Records that a target refused and that are set aside.'),
     failures: perTarget('sallyport_export_failures', 'Failed deliveries to a target since the process started.'),
   }
 }
@@ -132,7 +133,8 @@ function setLog(gauges: Gauges, status: ReturnType<Log['status']>): void {
 }
 
 function setExports(gauges: Gauges, targets: Awaited<ReturnType<Exports['list']>>): void {
-  for (const { id: target, lag, lagSeconds, state, failed } of targets) {
+  for (const { id: target, lag, lagSeconds, state, failed, refused } of targets) {
+    gauges.refused.set({ target }, refused)
     gauges.lag.set({ target }, lag)
     gauges.lagSeconds.set({ target }, lagSeconds)
     gauges.failing.set({ target }, state === 'failing' ? 1 : 0)

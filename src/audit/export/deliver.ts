@@ -7,12 +7,18 @@ export interface Departure {
   readonly event: OcsfEvent
 }
 
+/** What a receiver refused of a batch that it took. */
+export interface PartialRefusal {
+  readonly count: number
+  readonly reason: string
+}
+
 /** One way to hand records over. */
 export interface Deliver {
   /**
-   * Resolves once the receiver has all of them; may do so with what the receiver refused for good. Rejects where it is
-   * to be tried again with the same batch.
+   * Resolves once the receiver has all of them; may do so with what the receiver says that it refused of them for good.
+   * Rejects with `export_refused` where it will never take them together, otherwise where they are to be tried again.
    */
-  send(batch: readonly Departure[], signal: AbortSignal): Promise<{ readonly refused?: string }>
+  send(batch: readonly Departure[], signal: AbortSignal): Promise<{ readonly refused?: PartialRefusal }>
   close(): Promise<void>
 }

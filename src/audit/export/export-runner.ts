@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { errorText } from '../../kernel/index.ts'
+import { AuditError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Deliver, Departure } from './deliver.ts'
 import { isWanted } from './export-filter.ts'
@@ -22,10 +23,21 @@ export interface RunnerOptions {
   /** Index of the first record that was not delivered yet. */
   readonly next: number
   readonly pace: ExportPace
-  /** Makes the place durable. */
-  readonly save: (next: number, delivered: boolean) => Promise<void>
+  /** Makes the place durable, together with what was set aside on the way to it. */
+  readonly save: (next: number, delivered: boolean, refused?: Refused) => Promise<void>
+  /** What was set aside has arrived after all. */
+  readonly settled: (refused: Refused) => Promise<void>
   /** Told once for each row of failures. */
   readonly report: (error: unknown) => void
+}
+
+/** Records that a receiver would not take. */
+export interface Refused {
+  readonly first: number
+  readonly last: number
+  /** How many of them, where the receiver said so; otherwise all that it was sent. */
+  readonly count: number
+  readonly reason: string
 }
 
 /** How the delivery to one target goes. */
@@ -42,6 +54,10 @@ export interface RunnerStatus {
 const BATCH = 256
 const BATCH_BYTES = 1024 * 1024
 const TURN = 32
+// How often a record that is refused is sent before it is set aside, and how many in a row may be: a receiver that takes
+// nothing at all is at fault itself.
+const ATTEMPTS = 5
+const MOST_IN_A_ROW = 100
 // The place is saved after so many records that nobody wanted.
 const UNSAVED = 4096
 
@@ -60,6 +76,11 @@ export class ExportRunner {
   #failed = 0
   #error: string | undefined
   #state: RunnerStatus['state'] = 'idle'
+  // Fewer after a refusal, until the record that it is about is alone.
+  #most = BATCH
+  #attempts = 0
+  #inARow = 0
+  #again: Refused[] = []
   #running: Promise<void> | undefined
 
   constructor(options: RunnerOptions) {
@@ -77,6 +98,12 @@ export class ExportRunner {
   wake(): void {
     this.#woken = true
     this.#wake?.()
+  }
+
+  /** Sends what was set aside once more, before anything else. */
+  retry(refused: readonly Refused[]): void {
+    this.#again.push(...refused)
+    this.wake()
   }
 
   status(): RunnerStatus {
@@ -97,7 +124,8 @@ export class ExportRunner {
     while (!this.#stop.signal.aborted) {
       try {
         this.#woken = false
-        if (await this.#deliverSome()) this.#row = 0
+        if (this.#again.length > 0) await this.#sendAgain()
+        else if (await this.#deliverSome()) this.#row = 0
         else await this.#sleepUntilWoken()
       } catch (error) {
         if (this.#stop.signal.aborted) return
@@ -110,25 +138,66 @@ export class ExportRunner {
   async #deliverSome(): Promise<boolean> {
     const { log, deliver } = this.#options
     if (this.#next >= log.status().size) return false
-    const { batch, end } = await this.#read()
+    const { batch, end } = await this.#read(this.#next, log.status().size, this.#most)
+    let refused: Refused | undefined
     if (batch.length > 0) {
       if (this.#row === 0) this.#state = 'sending'
-      const { refused } = await deliver.send(batch, this.#stop.signal)
-      this.#error = refused
+      try {
+        const answer = await deliver.send(batch, this.#stop.signal)
+        this.#error = answer.refused?.reason
+        if (answer.refused !== undefined) refused = { ...rangeOf(batch), ...answer.refused }
+        this.#most = Math.min(BATCH, this.#most * 2)
+        this.#inARow = 0
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        if (batch.length > 1) {
+          this.#most = Math.ceil(batch.length / 2)
+          return true
+        }
+        refused = this.#setAside(batch, error)
+      }
     }
-    // INVARIANT: the place moves only past what was delivered or not wanted.
+    // INVARIANT: the place moves only past what was delivered, not wanted, or is set aside with it.
     this.#next = end
-    if (batch.length > 0 || this.#next - this.#saved >= UNSAVED) await this.#save(batch.length > 0)
+    if (batch.length > 0 || this.#next - this.#saved >= UNSAVED) await this.#save(batch.length > 0, refused)
     return true
   }
 
-  async #read(): Promise<{ readonly batch: readonly Departure[]; readonly end: number }> {
+  /** Throws as long as there are attempts left. */
+  #setAside(batch: readonly Departure[], error: AuditError): Refused {
+    if (++this.#attempts < ATTEMPTS) throw error
+    if (this.#inARow >= MOST_IN_A_ROW) {
+      const why = `${error.publicMessage}; it has refused ${this.#inARow} records in a row, so nothing more is set aside`
+      throw new AuditError('export_failed', why)
+    }
+    this.#attempts = 0
+    this.#inARow++
+    this.#error = error.publicMessage
+    return { ...rangeOf(batch), reason: error.publicMessage }
+  }
+
+  async #sendAgain(): Promise<void> {
+    const { deliver, settled } = this.#options
+    const [one] = this.#again
+    if (one === undefined) return
+    const { batch } = await this.#read(one.first, one.last + 1, BATCH)
+    try {
+      const { refused } = batch.length === 0 ? {} : await deliver.send(batch, this.#stop.signal)
+      if (refused === undefined) await settled(one)
+      else this.#error = refused.reason
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      this.#error = error.publicMessage
+    }
+    this.#again.shift()
+  }
+
+  async #read(from: number, size: number, most: number) {
     const { log, filter } = this.#options
-    const { size } = log.status()
     const batch: Departure[] = []
     let bytes = 0
-    let index = this.#next
-    while (index < size && batch.length < BATCH && bytes < BATCH_BYTES && index - this.#next < UNSAVED) {
+    let index = from
+    while (index < size && batch.length < most && bytes < BATCH_BYTES && index - from < UNSAVED) {
       const record = await log.read(index)
       // What status counts is durable, so it can be read.
       if (record === undefined) throw new Error(`record ${index} is missing`)
@@ -145,9 +214,9 @@ export class ExportRunner {
     return { batch, end: index }
   }
 
-  async #save(delivered: boolean): Promise<void> {
+  async #save(delivered: boolean, refused?: Refused): Promise<void> {
     const next = this.#next
-    await this.#options.save(next, delivered)
+    await this.#options.save(next, delivered, refused)
     this.#saved = next
   }
 
@@ -182,4 +251,16 @@ export class ExportRunner {
       // It was stopped; the loop sees it.
     }
   }
+}
+
+function isRefusal(error: unknown): error is AuditError {
+  return error instanceof AuditError && error.code === 'export_refused'
+}
+
+function rangeOf(batch: readonly Departure[]): {
+  readonly first: number
+  readonly last: number
+  readonly count: number
+} {
+  return { first: batch[0]?.record.index ?? 0, last: batch.at(-1)?.record.index ?? 0, count: batch.length }
 }

@@ -3,7 +3,7 @@ import { Pool } from 'undici'
 import { AuditError } from '../errors.ts'
 
 export interface GuardedPost {
-  /** Rejects with `export_failed` for every status but 2xx: redirects are not followed. */
+  /** Rejects for every status but 2xx (redirects are not followed): with `export_refused` where it says never again. */
   post(headers: Readonly<Record<string, string>>, body: Uint8Array | string, signal: AbortSignal): Promise<Buffer>
   close(): Promise<void>
 }
@@ -40,8 +40,19 @@ export function guardedPost(options: {
       })
       const bytes = Buffer.from(await answer.body.arrayBuffer())
       if (answer.statusCode >= 200 && answer.statusCode < 300) return bytes
-      throw new AuditError('export_failed', `the receiver answered ${answer.statusCode}`)
+      const what = isAboutTheRecords(answer.statusCode) ? 'export_refused' : 'export_failed'
+      throw new AuditError(what, `the receiver answered ${answer.statusCode}`)
     },
     close: () => pool.destroy(),
   }
 }
+
+/**
+ * Whether a status says that these records will never be taken. What says something of the caller, the address or the
+ * moment is true of all records: then the target waits until somebody has set it right, and nothing is set aside.
+ */
+function isAboutTheRecords(status: number): boolean {
+  return status >= 400 && status < 500 && !OF_THE_TARGET.has(status)
+}
+
+const OF_THE_TARGET: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 407, 408, 410, 421, 425, 426, 429, 451])

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net'
 import type { Clock, TenantId } from '../../kernel/index.ts'
 import type { KeyRing } from '../../keys/index.ts'
 import type { TenantStore } from '../../store/index.ts'
+import { AuditError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { applyExports, credentialOf, type ExportChange, type ExportVault } from './apply-exports.ts'
 import type { Deliver } from './deliver.ts'
@@ -11,6 +12,7 @@ import { type ExportTarget, loadTargets } from './export-target.ts'
 import { guardedPost } from './guarded-post.ts'
 import { ocsfFile } from './ocsf-file.ts'
 import { otlpLogs } from './otlp.ts'
+import { countRefused, dropRefused, keepRefused, loadRefused, type SetAside } from './refused-records.ts'
 import { webhook } from './webhook.ts'
 
 /** Where no receiver can be. The gateway has the same rule for upstreams; wired in server/. */
@@ -51,6 +53,8 @@ export interface ExportStatus {
   readonly lagSeconds: number
   /** Failures since the process started. */
   readonly failed: number
+  /** Records that it refused, and that are set aside until they are sent again or skipped. */
+  readonly refused: number
   readonly error?: string
   /** When a batch was last delivered; milliseconds since the epoch. */
   readonly deliveredAt?: number
@@ -62,6 +66,14 @@ export interface Exports {
   apply(...manifests: readonly ExportManifest[]): Promise<readonly ExportChange[]>
   /** In the order of their ids. */
   list(): Promise<readonly ExportStatus[]>
+  /** What a target refused and is set aside, the oldest first. Rejects with `export_unknown`. */
+  refused(id: string): Promise<readonly SetAside[]>
+  /** Sends that once more, as soon as it is its turn; returns how many records. Rejects with `export_unknown`. */
+  retry(id: string): Promise<number>
+  /** Gives that up for good; returns how many records. Rejects with `export_unknown`. */
+  skip(id: string): Promise<number>
+  /** Takes a target away, with its place and what is set aside. Rejects with `export_unknown`. */
+  remove(id: string): Promise<void>
   /** Breaks off deliveries and keeps every place. To be called before the log is closed. */
   close(): Promise<void>
 }
@@ -85,11 +97,19 @@ export async function openExports(options: ExportsOptions): Promise<Exports> {
       next: target.next,
       pace: { ...PACE, ...options.pace },
       report: (error) => options.report(target.id, error),
-      async save(next, isDelivered) {
+      async save(next, isDelivered, refused) {
         const now = clock.now()
         const row = isDelivered ? { next, delivered_at: now } : { next }
-        await store.write((q) => q.updateTable('exports').set(row).where('id', '=', target.id).execute())
+        await store.write(async (q) => {
+          await q.updateTable('exports').set(row).where('id', '=', target.id).execute()
+          if (refused !== undefined) await keepRefused(q, target.id, { ...refused, at: now })
+        })
         if (isDelivered) delivered.set(target.id, now)
+        if (refused !== undefined) aside.set(target.id, (aside.get(target.id) ?? 0) + refused.count)
+      },
+      async settled({ first }) {
+        await store.write((q) => dropRefused(q, target.id, first))
+        await countAside()
       },
     })
     running.set(target.id, { target, runner })
@@ -101,6 +121,11 @@ export async function openExports(options: ExportsOptions): Promise<Exports> {
     await runner?.stop()
   }
 
+  let aside = new Map<string, number>()
+  const countAside = async (): Promise<void> => {
+    aside = new Map(await countRefused(store))
+  }
+  await countAside()
   let targets = await store.read(loadTargets)
   for (const target of targets) start(target)
   const stopTail = log.tail(() => {
@@ -128,10 +153,47 @@ export async function openExports(options: ExportsOptions): Promise<Exports> {
         return changes
       }),
     list: () => Promise.all(targets.map((target) => statusOf(target, running.get(target.id)?.runner))),
+    async refused(id) {
+      known(id)
+      return loadRefused(store, id)
+    },
+    retry: (id) =>
+      inTurn(async () => {
+        known(id)
+        const all = await loadRefused(store, id)
+        const runner = running.get(id)?.runner
+        if (runner === undefined) throw new AuditError('export_failed', `\`${id}\` is switched off`)
+        runner.retry(all)
+        return all.reduce((sum, { count }) => sum + count, 0)
+      }),
+    skip: (id) =>
+      inTurn(async () => {
+        known(id)
+        const count = aside.get(id) ?? 0
+        await store.write((q) => dropRefused(q, id))
+        await countAside()
+        return count
+      }),
+    remove: (id) =>
+      inTurn(async () => {
+        known(id)
+        await stop(id)
+        await store.write(async (q) => {
+          await dropRefused(q, id)
+          await q.deleteFrom('exports').where('id', '=', id).execute()
+        })
+        delivered.delete(id)
+        await countAside()
+        targets = await store.read(loadTargets)
+      }),
     async close() {
       stopTail()
       await inTurn(() => Promise.all([...running.keys()].map(stop)))
     },
+  }
+
+  function known(id: string): void {
+    if (!targets.some((target) => target.id === id)) throw new AuditError('export_unknown', `no export \`${id}\``)
   }
 
   async function statusOf(target: ExportTarget, runner: ExportRunner | undefined): Promise<ExportStatus> {
@@ -153,6 +215,7 @@ export async function openExports(options: ExportsOptions): Promise<Exports> {
       lag: Math.max(0, log.status().size - next),
       lagSeconds: await ageOf(next),
       failed,
+      refused: aside.get(id) ?? 0,
       ...(error === undefined ? {} : { error }),
       ...(deliveredAt === undefined ? {} : { deliveredAt }),
     }

@@ -3,7 +3,7 @@ import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { Clock } from '../../kernel/index.ts'
 import { AuditError } from '../errors.ts'
-import type { Deliver, Departure } from './deliver.ts'
+import type { Deliver, Departure, PartialRefusal } from './deliver.ts'
 import type { GuardedPost } from './guarded-post.ts'
 
 /**
@@ -66,7 +66,7 @@ function hrTime(ms: number): [number, number] {
 }
 
 /** What the collector refused for good (OTLP 1.x, "Partial Success"): it must not be sent again. */
-function refusedOf(answer: Buffer): { readonly refused?: string } {
+function refusedOf(answer: Buffer): { readonly refused?: PartialRefusal } {
   if (answer.length === 0) return {}
   let partial: { readonly rejectedLogRecords?: number } | undefined
   try {
@@ -75,5 +75,5 @@ function refusedOf(answer: Buffer): { readonly refused?: string } {
     return {} // a collector that answers 200 with something else has taken the batch all the same
   }
   const count = Number(partial?.rejectedLogRecords ?? 0)
-  return count > 0 ? { refused: `the collector refused ${count} records` } : {}
+  return count > 0 ? { refused: { count, reason: `the collector refused ${count} records` } } : {}
 }

@@ -14,6 +14,7 @@ const answerSchema = z.object({
       lag: z.number(),
       lagSeconds: z.number(),
       failed: z.number(),
+      refused: z.number(),
       error: z.string().optional(),
       deliveredAt: z.number().optional(),
     }),
@@ -31,16 +32,73 @@ export function exportCommand(): Command {
       const answer = answerSchema.parse(await client().call('GET', '/api/exports'))
       output.data(answer.exports, () => {
         if (answer.exports.length === 0) return 'nothing is exported'
-        const rows = answer.exports.map(({ id, kind, to, state, lag, lagSeconds, error }) => [
+        const rows = answer.exports.map(({ id, kind, to, state, lag, lagSeconds, refused, error }) => [
           id,
           kind,
           to,
           state,
           lag === 0 ? '0' : `${lag} (${lagSeconds} s)`,
+          String(refused),
           error ?? '',
         ])
-        return table([['target', 'kind', 'to', 'state', 'behind', 'last error'], ...rows])
+        return table([['target', 'kind', 'to', 'state', 'behind', 'refused', 'last error'], ...rows])
       })
     })
+  command
+    .command('refused')
+    .description('records that a target would not take, and why')
+    .argument('<target>', 'its id')
+    .action(async (id: string, _options: object, invoked: Command) => {
+      const { client, output } = sessionOf(invoked)
+      const answer = refusedSchema.parse(await client().call('GET', `${pathOf(id)}/refused`))
+      output.data(answer.refused, () => {
+        if (answer.refused.length === 0) return `\`${id}\` has refused nothing that is set aside`
+        const rows = answer.refused.map(({ first, last, count, reason, at }) => [
+          first === last ? String(first) : `${first} to ${last}`,
+          String(count),
+          new Date(at).toISOString(),
+          reason,
+        ])
+        return table([['record', 'count', 'set aside', 'reason'], ...rows])
+      })
+    })
+  command
+    .command('retry')
+    .description('send what a target refused once more')
+    .argument('<target>', 'its id')
+    .action(async (id: string, _options: object, invoked: Command) => {
+      const { client, output } = sessionOf(invoked)
+      const answer = countedSchema.parse(await client().call('POST', `${pathOf(id)}/retry`))
+      output.data(answer, () => `${answer.records} records are sent to \`${id}\` once more`)
+    })
+  command
+    .command('skip')
+    .description('give up what a target refused; the records stay in the log')
+    .argument('<target>', 'its id')
+    .action(async (id: string, _options: object, invoked: Command) => {
+      const { client, output } = sessionOf(invoked)
+      const answer = countedSchema.parse(await client().call('POST', `${pathOf(id)}/skip`))
+      output.data(answer, () => `\`${id}\` will not get ${answer.records} records that it refused`)
+    })
+  command
+    .command('remove')
+    .description('take a target away, with its place in the log')
+    .argument('<target>', 'its id')
+    .action(async (id: string, _options: object, invoked: Command) => {
+      const { client, output } = sessionOf(invoked)
+      await client().call('DELETE', pathOf(id))
+      output.data({ id }, () => `\`${id}\` is removed`)
+    })
   return command
+}
+
+const refusedSchema = z.object({
+  refused: z.array(
+    z.object({ first: z.number(), last: z.number(), count: z.number(), reason: z.string(), at: z.number() }),
+  ),
+})
+const countedSchema = z.object({ records: z.number() })
+
+function pathOf(id: string): string {
+  return `/api/exports/${encodeURIComponent(id)}`
 }

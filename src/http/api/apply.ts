@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { administer } from '../administration.ts'
 import { type Route, route } from '../route.ts'
 
 const file = z.strictObject({ name: z.string().min(1).max(1024), text: z.string().max(8_388_608) })
@@ -21,8 +22,10 @@ export const applyRoutes: readonly Route[] = [
     answer: z.object({
       changes: z.array(z.object({ kind: z.string(), id: z.string(), effect: z.string(), fields: z.array(z.string()) })),
     }),
-    handle: async ({ tenant, body, note }) => {
-      const changes = await tenant.apply(body.manifests, body.policies)
+    handle: async ({ tenant, ctx, body, note }) => {
+      const changes = await tenant.apply(body.manifests, body.policies, async (action, target) => {
+        await administer(tenant, ctx, { action, summary: 'records leave by an export', target }, async () => undefined)
+      })
       const effective = changes.filter(({ effect }) => effect !== 'unchanged')
       note({ changes: effective.map(({ kind, id, effect, fields }) => ({ kind, id, effect, fields: [...fields] })) })
       return { changes }
