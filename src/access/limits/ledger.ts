@@ -208,12 +208,12 @@ function begin({ entries }: Page, account: Account, window: Window): Entry {
 }
 
 /**
- * A clock that goes back a little (less than a window) finds the count of the later window, and goes on there until it
- * comes to it again: nothing begins anew twice. One that goes back further was wrong before; what was counted then is
- * taken along, because it was used all the same.
+ * A clock that goes back into the window before finds the count of the later one, and goes on there until it comes to it
+ * again: nothing begins anew twice. One that goes back further was wrong before; what was counted then is taken along,
+ * because it was used all the same.
  */
 function isNear(entry: Entry, window: Window): boolean {
-  return entry.start - window.start <= entry.end - entry.start
+  return entry.start <= window.end
 }
 
 /** A full page is looked through once for each window that ends. */

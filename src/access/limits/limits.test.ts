@@ -201,6 +201,22 @@ test('money is counted by the price of the model', async () => {
   assert.equal(decide(alice, { ...invoke(100_000), amounts: { EUR: 0.21 } }).decision, 'deny')
 })
 
+test('a model of which nobody knows the price does not pass a budget of money, unless the statement says what to reserve', async () => {
+  const { put, take, decide, ctx } = await testLimits()
+  const alice = ctx('User::alice')
+  await put('@id("m") @budget("5 EUR/day") permit (principal, action, resource);')
+  const denied = decide(alice, invoke())
+  assert.equal(denied.decision, 'deny')
+  assert.match(denied.remedy ?? '', /what this costs in EUR is not known/)
+  const dollars = { ...invoke(), price: { currency: 'USD', input: 1, output: 1 } }
+  assert.equal(decide(alice, dollars).decision, 'deny')
+  assert.equal(decide(alice, { action: 'model:list', resource: { type: 'Model', id: 'small' } }).decision, 'allow')
+  await put('@id("m") @budget("5 EUR/day") @reserve("2 EUR") permit (principal, action, resource);')
+  reserved(await take(alice, invoke())).settle({ input_tokens: 1, output_tokens: 1 })
+  reserved(await take(alice, invoke()))
+  refusal(await take(alice, invoke()))
+})
+
 test('what an action does not use it does not need', async () => {
   const { put, take, ctx } = await testLimits()
   await put('@id("tokens") @budget("1 tokens/day") permit (principal, action, resource);')
@@ -259,6 +275,15 @@ test('a clock that goes back or forth makes no budget anew twice', async () => {
   await put('@id("t") @budget("100 tokens/day") permit (principal, action, resource);')
   const alice = ctx('User::alice')
   const noon = clock.now()
+  await put('@id("m") @budget("100 tokens/month") permit (principal, action, resource);')
+  clock.set(Date.UTC(2026, 1, 1))
+  reserved(await take(alice, invoke(100)))
+  clock.set(Date.UTC(2026, 0, 31))
+  assert.equal(decide(alice, invoke(1)).decision, 'deny', 'a short month after a long one')
+  clock.set(Date.UTC(2026, 1, 2))
+  assert.equal(decide(alice, invoke(1)).decision, 'deny')
+  await put('@id("t") @budget("100 tokens/day") permit (principal, action, resource);')
+  clock.set(noon)
   reserved(await take(alice, invoke(100)))
   clock.set(noon - 86_400_000)
   assert.equal(decide(alice, invoke(1)).decision, 'deny', 'yesterday knows of today')

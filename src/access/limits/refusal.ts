@@ -1,6 +1,6 @@
 import type { Decision, Reason } from '../question.ts'
 import type { Need } from './needs.ts'
-import { fromCount } from './units.ts'
+import { fromCount, toCount } from './units.ts'
 
 /** A need that is not met. */
 export interface Unmet {
@@ -42,6 +42,9 @@ function remedyOf(unmet: readonly Unmet[], seconds: number | undefined): string 
   const never = unmet.find(({ wait }) => wait === undefined)?.need
   if (never?.kind !== 'budget') return 'ask for less at once'
   const { unit, window, amount } = never.allowance
+  if (never.count === toCount(Number.POSITIVE_INFINITY, unit)) {
+    return `what this costs in ${unit} is not known; an administrator declares the price of the model`
+  }
   const asked = amountText(fromCount(never.count, unit), unit)
   return `this needs ${asked} at once, and ${amountText(amount, unit)} a ${window} is all there is; ask for less at once`
 }

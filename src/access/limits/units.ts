@@ -36,7 +36,7 @@ const MOST = 4_000_000_000
 
 /**
  * How much of `unit` a question needs, in whole units: what it states, or what is reserved where nothing is stated.
- * `undefined` where the action does not use it at all.
+ * `undefined` where the action does not use it at all, infinite where nobody knows what it costs.
  */
 export function neededOf(
   unit: string,
@@ -48,9 +48,10 @@ export function neededOf(
   if (stated !== undefined) return stated
   const ofStatement = defaults.find((one) => one.unit === unit)
   if (ofStatement !== undefined) return ofStatement.amount
+  // INVARIANT: what costs money and has no price does not pass a budget of money.
+  if (isCurrency(unit)) return COSTS_MONEY.has(action) ? Number.POSITIVE_INFINITY : undefined
   if (USES[action]?.includes(unit) !== true) return undefined
-  if (unit === 'tokens') return defaultOf('input_tokens') + defaultOf('output_tokens')
-  return isCurrency(unit) ? undefined : defaultOf(unit)
+  return unit === 'tokens' ? defaultOf('input_tokens') + defaultOf('output_tokens') : defaultOf(unit)
 }
 
 /** What was used of `unit`, or `undefined` where nobody can say. */
@@ -69,6 +70,8 @@ const USES: Readonly<Record<string, readonly string[]>> = {
   'tool:call': ['seconds'],
   'data:read': ['rows', 'bytes'],
 }
+
+const COSTS_MONEY: ReadonlySet<string> = new Set(['model:invoke'])
 
 function amountIn(unit: string, amounts: Amounts, price: Price | undefined): number | undefined {
   const own = plain(amounts[unit])
