@@ -319,7 +319,7 @@ test('a filter selects exactly what is allowed one by one: layers, ceilings, rol
   assert.ok(seen.untranslatable < total / 2, `untranslatable: ${seen.untranslatable} of ${total}`)
 })
 
-const RUNS = Number(process.env.SALLYPORT_FILTER_RUNS ?? 60)
+const RUNS = Number(process.env.SALLYPORT_FILTER_RUNS ?? 40)
 
 function rowsOf(filter: ReturnType<typeof access.filter>): ReadonlySet<unknown> | undefined {
   try {

@@ -80,8 +80,10 @@ export function policyConditions(
   const asked = { principal, action, resource, ...(context === undefined ? {} : { context }) }
   const frame = frameOf(asked, entities, ruling)
   const found: PolicyCondition[] = []
+  const known = (ruling.schema ?? entities.schema)?.entityTypes.get(resourceType)
+  const type = { name: resourceType, attributes: known?.attributes }
   for (const { policy, isPermit } of policies) {
-    const residual = residualOf(conditionOf(policy), frame, resourceType)
+    const residual = residualOf(conditionOf(policy), frame, type)
     const refutes = conditionFor(residual, false)
     if (refutes.kind === 'always') continue
     found.push({

@@ -1,3 +1,4 @@
+import type { Bag } from './bag.ts'
 import { compileExpression } from './compile-expression.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import type { Expression } from './expression.ts'
@@ -16,16 +17,23 @@ export type Residual =
   /** Depends on the resource. Whatever in it did not is a literal now. */
   | { readonly kind: 'open'; readonly expression: Expression }
 
-/** Evaluates as much as can be without the resource, of which only the type is known. `frame.resource` is not looked at. */
-export function residualOf(expression: Expression, frame: Frame, resourceType: string): Residual {
+/** What is known of a resource of which only the type is. */
+export interface ResourceType {
+  readonly name: string
+  /** The attributes that the schema declares for it; undefined without a schema. Resources have no others. */
+  readonly attributes: Bag<unknown> | undefined
+}
+
+/** Evaluates as much as can be without the resource. `frame.resource` is not looked at. */
+export function residualOf(expression: Expression, frame: Frame, resourceType: ResourceType): Residual {
   return new PartialEvaluator(frame, resourceType).reduce(expression)
 }
 
 class PartialEvaluator {
   readonly #frame: Frame
-  readonly #resourceType: string
+  readonly #resourceType: ResourceType
 
-  constructor(frame: Frame, resourceType: string) {
+  constructor(frame: Frame, resourceType: ResourceType) {
     this.#frame = frame
     this.#resourceType = resourceType
   }
@@ -58,6 +66,15 @@ class PartialEvaluator {
       }
       case 'is':
         return this.#is(expression.of, expression.type, expression.within)
+      case 'has': {
+        const [name] = expression.path
+        const { attributes } = this.#resourceType
+        const isOfResource = expression.of.kind === 'variable' && expression.of.name === 'resource'
+        if (isOfResource && attributes !== undefined && name !== undefined && attributes[name] === undefined) {
+          return known(false)
+        }
+        return this.#strict(expression)
+      }
       default:
         return this.#strict(expression)
     }
@@ -98,7 +115,7 @@ class PartialEvaluator {
       const isType: Expression = { kind: 'is', of, type, within: undefined }
       return this.#chain('and', [isType, { kind: 'in', left: of, right: within }], false)
     }
-    if (of.kind === 'variable' && of.name === 'resource') return known(type === this.#resourceType)
+    if (of.kind === 'variable' && of.name === 'resource') return known(type === this.#resourceType.name)
     return this.#strict({ kind: 'is', of, type, within })
   }
 

@@ -6,6 +6,7 @@ import { type Sallyport, startSallyport } from '../../../examples/tour/sallyport
 
 /** A started Sallyport with one scenario, and the service `harness` that asks it. */
 export interface AuthzenHouse {
+  readonly sallyport: Sallyport
   readonly issuer: string
   readonly token: string
   /** Posts to `/access/v1/…`. */
@@ -53,6 +54,7 @@ function houseOf(sallyport: Sallyport, token: string): AuthzenHouse {
       body,
     })
   return {
+    sallyport,
     issuer,
     token,
     send,
@@ -64,7 +66,8 @@ function houseOf(sallyport: Sallyport, token: string): AuthzenHouse {
   }
 }
 
-async function succeed(sallyport: Sallyport, ...args: readonly string[]): Promise<string> {
+/** Runs a command that must succeed, and returns what it printed. */
+export async function succeed(sallyport: Sallyport, ...args: readonly string[]): Promise<string> {
   const { ok, stdout, stderr } = await sallyport.cli(...args)
   if (!ok) throw new Error(`sallyport ${args.join(' ')}: ${stderr.trim()}`)
   return stdout
