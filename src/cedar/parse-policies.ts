@@ -20,15 +20,18 @@ export interface ParsedPolicies {
  * `policies_invalid` with every problem found.
  */
 export function parsePolicies(sources: string | readonly PolicySource[]): ParsedPolicies {
-  return finish(parseSteps(sources, 0))
+  return finish(parseSteps(sources, 0, new ShapeCache()))
 }
 
 /** The same in steps, one for each policy. `firstNumber` is that of the first policy without an id. */
-export function* parseSteps(sources: string | readonly PolicySource[], firstNumber: number): Steps<ParsedPolicies> {
+export function* parseSteps(
+  sources: string | readonly PolicySource[],
+  firstNumber: number,
+  shapes: ShapeCache,
+): Steps<ParsedPolicies> {
   const policies: Policy[] = []
   const templates: Template[] = []
   const problems: Problem[] = []
-  const shapes = new ShapeCache()
   let count = 0
   for (const { name, text, only } of listOf(sources)) {
     const positions = positionsIn(text, name)

@@ -3,6 +3,7 @@ import { CedarError } from './errors.ts'
 import { parseSteps } from './parse-policies.ts'
 import { PersistentMap } from './persistent-map.ts'
 import type { Policy, PolicySource, Template, TemplateLink } from './policy.ts'
+import { ShapeCache } from './policy-shape.ts'
 import { SharedTests } from './shared-tests.ts'
 import type { Steps } from './steps.ts'
 
@@ -13,6 +14,8 @@ export interface PolicySet {
   /** The number that the next policy without an id gets. */
   readonly nextNumber: number
   readonly nextOrder: number
+  /** Shapes that were parsed already. They only save time, so all that is made of a set may share them. */
+  readonly shapes: ShapeCache | undefined
 }
 
 export interface PolicyChange {
@@ -40,6 +43,7 @@ export const EMPTY_POLICY_SET: PolicySet = {
   templates: PersistentMap.of(new Map()),
   nextNumber: 0,
   nextOrder: 0,
+  shapes: undefined,
 }
 
 /** Applies a change: first what is removed, then what is replaced, added and linked. Throws `policies_invalid`. */
@@ -61,11 +65,13 @@ class Draft {
   readonly #policies = new Map<string, CompiledPolicy | undefined>()
   readonly #templates = new Map<string, Template | undefined>()
   readonly #shared = new SharedTests()
+  readonly #shapes: ShapeCache
   #nextNumber: number
   #nextOrder: number
 
   constructor(before: PolicySet) {
     this.#before = before
+    this.#shapes = before.shapes ?? new ShapeCache()
     this.#nextNumber = before.nextNumber
     this.#nextOrder = before.nextOrder
   }
@@ -77,7 +83,7 @@ class Draft {
   }
 
   *put(sources: string | readonly PolicySource[], how: 'add' | 'replace'): Steps<void> {
-    const { policies, templates, count } = yield* parseSteps(sources, this.#nextNumber)
+    const { policies, templates, count } = yield* parseSteps(sources, this.#nextNumber, this.#shapes)
     this.#nextNumber += count
     for (const template of templates) {
       const { id } = template.info
@@ -109,6 +115,7 @@ class Draft {
         templates: merge(templates, this.#templates),
         nextNumber: this.#nextNumber,
         nextOrder: this.#nextOrder,
+        shapes: this.#shapes,
       },
       added,
       addedTemplates: [...this.#templates.values()].filter((template) => template !== undefined),

@@ -74,6 +74,8 @@ function replaceTexts(json: unknown, texts: readonly string[]): unknown {
   return filled
 }
 
+const MAX_SHAPES = 4096
+
 /** Remembers shapes. */
 export class ShapeCache {
   readonly #seen = new Map<string, PolicyJson | undefined>()
@@ -86,6 +88,7 @@ export class ShapeCache {
     if (known !== undefined) return fillIn(known, shape.texts)
     // Only a shape that comes again is worth a parse of its own.
     if (!this.#seen.has(shape.marked)) {
+      if (this.#seen.size >= MAX_SHAPES) this.#seen.clear()
       this.#seen.set(shape.marked, undefined)
       return parse(policy)
     }
