@@ -1,12 +1,14 @@
-import { globSync, readFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
-import { type Access, openAccess, type PolicyFile, type Question } from '../src/access/index.ts'
+import { type Access, openAccess, openLedger, openRates, type PolicyFile, type Question } from '../src/access/index.ts'
 import { type Context, newTxn, type PrincipalId, systemClock, type TenantId } from '../src/kernel/index.ts'
+import { openStores } from '../src/store/index.ts'
 
-// npm run bench:access: what a decision costs, with a chain of two, four layers, all facts and 10,000 policies.
+// npm run bench:access: what a decision costs, with a chain of two, four layers, all facts, limits and 10,000
+// policies; and what reserving and settling costs on disk.
 
 const POLICIES = 10_000
 const foundation = join(import.meta.dirname, '../foundation')
@@ -29,7 +31,20 @@ const question = (i: number): Question => ({
   resource: uid('Tool', `server${i % 100}/send`),
   call: { arguments: { '/to': 'bob@example.com', '/subject': 'hello', '/body': 'a text of some length' }, origin },
 })
-const invoke = (i: number): Question => ({ action: 'model:invoke', resource: uid('Model', `m${i % 100}`) })
+const invoke = (i: number): Question => ({
+  action: 'model:invoke',
+  resource: uid('Model', `m${i % 100}`),
+  amounts: { input_tokens: 200, output_tokens: 800 },
+})
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
+const stores = openStores(directory)
+await stores.createTenant('demo' as TenantId, clock.now()) // a valid id
+access.setLimits({
+  ledger: await openLedger({ store: await stores.tenant('demo' as TenantId), clock }),
+  rates: openRates(),
+  meter: { reserved: () => undefined, refused: () => undefined },
+  onShare: () => undefined,
+})
 
 putEntities(access)
 await activate(access, files, `activation of ${POLICIES} policies`)
@@ -45,6 +60,9 @@ measure(
   (i) => ({ ...invoke(i), action: 'model:deploy' }),
   (i) => context(i, ['User']),
 )
+await reserveAndSettle()
+await stores.close()
+rmSync(directory, { recursive: true, force: true })
 process.stdout.write('\npublished, not measured here: Cerbos, 4 cores, 8,000 policies: 7,700/s, p50 2.6 ms\n')
 
 function measure(what: string, ask: (i: number) => Question, ctx: (i: number) => Context): void {
@@ -68,6 +86,24 @@ function measure(what: string, ask: (i: number) => Question, ctx: (i: number) =>
   process.stdout.write(
     `${what.padEnd(36)} p50 ${percentile(0.5)}  p99 ${percentile(0.99)}  ${rate}/s  (${Math.round((allowed / rounds) * 100)} % allowed)\n`,
   )
+}
+
+/** What an enforced action costs beside its decision: a rate and a budget for each link, on disk before it begins. */
+async function reserveAndSettle(): Promise<void> {
+  const [rounds, callers] = [6_000, 64]
+  let next = 0
+  const caller = async (): Promise<void> => {
+    for (let i = next++; i < rounds; i = next++) {
+      const [ctx, asked] = [context(i, ['User', 'Agent']), invoke(i)]
+      const reserved = await access.reserve(ctx, [asked], [access.decide(ctx, asked)])
+      if (reserved.refused !== undefined) throw new Error('the limits of this benchmark are too narrow')
+      reserved.settle({ input_tokens: 180, output_tokens: 300 })
+    }
+  }
+  const started = performance.now()
+  await Promise.all(Array.from({ length: callers }, caller))
+  const rate = Math.round((rounds / (performance.now() - started)) * 1000).toLocaleString('en')
+  process.stdout.write(`\ndecide, reserve durably and settle, ${callers} callers  ${rate}/s\n`)
 }
 
 /** Puts policies in force while decisions go on, and says how long the longest pause between two of them was. */
@@ -175,6 +211,19 @@ function policyFiles(count: number): readonly PolicyFile[] {
       as: 'ceiling',
     })
   }
+  add({
+    name: 'limits.cedar',
+    as: 'limits',
+    text: [
+      '@id("rate") @limit("1000000/minute") permit (principal, action in Action::"models", resource);',
+      '@id("budget") @budget("1000000000 tokens/day") @notify("80%") permit (principal, action in Action::"models", resource);',
+      '@id("calls") @limit("1000000/minute") @per("resource") permit (principal, action == Action::"tool:call", resource);',
+      ...Array.from(
+        { length: 50 },
+        (_, i) => `@id("other${i}") @limit("1/hour") permit (principal == Agent::"other${i}", action, resource);`,
+      ),
+    ].join('\n'),
+  })
   add({ name: 'ceiling.cedar', text: '@id("c") permit (principal, action, resource);', as: 'ceiling' })
   return list
 }
