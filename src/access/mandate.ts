@@ -8,22 +8,25 @@ export function outsideOfMandate(
   resource: Uid,
   entities: Entities,
 ): string | undefined {
-  const { mandate } = caller
-  if (mandate === undefined) return undefined
-  if (clock.now() >= mandate.expiresAt) return 'the mandate has ended'
-  if (!isIn(action, mandate.actions.map(actionNamed), entities)) return 'the mandate does not name this action'
-  if (!isIn(resource, mandate.resources, entities)) return 'the mandate does not name this resource'
+  for (let mandate = caller.mandate; mandate !== undefined; mandate = mandate.within) {
+    if (clock.now() >= mandate.expiresAt) return 'the mandate has ended'
+    if (!isIn(action, mandate.actions.map(actionNamed), entities)) return 'the mandate does not name this action'
+    if (!isIn(resource, mandate.resources, entities)) return 'the mandate does not name this resource'
+  }
   return undefined
 }
 
 /** What a resource has to be like for the mandate to cover it. */
 export function mandateCondition({ caller, clock }: Context, action: Uid, entities: Entities): FilterCondition {
-  const { mandate } = caller
-  if (mandate === undefined) return { kind: 'always' }
-  if (clock.now() >= mandate.expiresAt || !isIn(action, mandate.actions.map(actionNamed), entities)) {
-    return { kind: 'never' }
+  const conditions: FilterCondition[] = []
+  for (let mandate = caller.mandate; mandate !== undefined; mandate = mandate.within) {
+    if (clock.now() >= mandate.expiresAt || !isIn(action, mandate.actions.map(actionNamed), entities)) {
+      return { kind: 'never' }
+    }
+    conditions.push(resourceIn(mandate.resources))
   }
-  return resourceIn(mandate.resources)
+  const [only = { kind: 'always' }, ...more] = conditions
+  return more.length === 0 ? only : { kind: 'and', conditions }
 }
 
 /** Whether an entity is one of these, or in one of them. */

@@ -34,6 +34,8 @@ export interface Mandate {
   readonly resources: readonly { readonly type: string; readonly id: string }[]
   readonly purpose?: string
   readonly expiresAt: number
+  /** The mandate that this one was narrowed from: what it does not cover, this one does not. */
+  readonly within?: Mandate
 }
 
 /**

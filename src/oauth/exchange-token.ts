@@ -3,6 +3,7 @@ import type { Directory } from '../identity/index.ts'
 import { type Clock, newDelegationId } from '../kernel/index.ts'
 import { type Audience, audienceOf, covers } from './audience.ts'
 import type { Issuance } from './issuance.ts'
+import { detailsOf, narrowMandate } from './mandate.ts'
 import type { Delegation, TokenState } from './token-state.ts'
 import type { TokenVerifier, VerifiedToken } from './verify-token.ts'
 
@@ -21,6 +22,7 @@ export const EXCHANGE_PARAMETERS = [
   'audience',
   'resource',
   'scope',
+  'authorization_details',
 ] as const
 
 export type ExchangeParameters = {
@@ -57,11 +59,18 @@ export async function exchangeToken(
   const { audience, target } = narrowAudience(params, subject, deps)
   const scope = narrowScope(single(params, 'scope'), subject, audience)
   const ttl = narrowLifetime(subject, deps)
+  const now = deps.clock.now()
+  const mandate = narrowMandate(single(params, 'authorization_details'), {
+    before: subject.caller.mandate,
+    bySubject: subject.caller.chain.length === 1 && subject.caller.chain[0].id === client.clientId,
+    now,
+    endsAt: now + ttl * 1000,
+  })
 
-  const delegation = delegationOf(subject, client.clientId, { target, scope, ttl }, deps)
+  const delegation = delegationOf(subject, client.clientId, { target, scope, ttl, mandate }, deps)
   await deps.state.saveDelegation(delegation)
   const { txn, chain, id } = delegation
-  deps.plan(ctx, { event: 'exchanged', txn, chain, delegation: id, ttl })
+  deps.plan(ctx, { event: 'exchanged', txn, chain, delegation: id, ttl, mandate })
 
   const token = new provider.ClientCredentials({
     client,
@@ -77,6 +86,8 @@ export async function exchangeToken(
     token_type: 'Bearer',
     expires_in: ttl,
     scope: scope.join(' '),
+    // RFC 9396 §7
+    ...(mandate === undefined ? {} : { authorization_details: detailsOf(mandate) }),
   }
 }
 
@@ -153,7 +164,12 @@ function narrowLifetime(subject: VerifiedToken, { clock, ttl }: ExchangeDeps): n
 function delegationOf(
   subject: VerifiedToken,
   clientId: string,
-  { target, scope, ttl }: { readonly target: string; readonly scope: readonly string[]; readonly ttl: number },
+  {
+    target,
+    scope,
+    ttl,
+    mandate,
+  }: Pick<Delegation, 'scope' | 'mandate'> & { readonly target: string; readonly ttl: number },
   { clock, directory }: ExchangeDeps,
 ): Delegation {
   const now = clock.now()
@@ -164,6 +180,7 @@ function delegationOf(
     chain: extendChain(subject, clientId, directory),
     scope,
     audience: target,
+    mandate,
     lineage: subject.lineage,
     createdAt: now,
     // The record outlives its token by the second that rounding down took.

@@ -4,11 +4,13 @@ import {
   type Clock,
   type DelegationId,
   errorText,
+  type Mandate,
   newId,
   newTxn,
   type PrincipalRef,
   type Txn,
 } from '../kernel/index.ts'
+import { detailsOf } from './mandate.ts'
 import type { RecordToken } from './token-event.ts'
 
 /** What a token says beyond what its grant at the endpoint knows. */
@@ -19,6 +21,7 @@ export interface Issuance {
   readonly delegation: DelegationId | undefined
   /** Seconds. */
   readonly ttl: number
+  readonly mandate?: Mandate | undefined
 }
 
 export interface IssuanceDeps {
@@ -71,6 +74,7 @@ export async function completeToken(
     txn,
     client_auth: method,
     ...(delegation === undefined ? {} : { delegation, ...actClaim(chain) }),
+    ...(issuance.mandate === undefined ? {} : { authorization_details: detailsOf(issuance.mandate) }),
   })
   await recordOrRefuse(recordToken, {
     event: issuance.event,

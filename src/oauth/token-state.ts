@@ -1,4 +1,4 @@
-import type { Clock, DelegationId, PrincipalRef, Txn } from '../kernel/index.ts'
+import type { Clock, DelegationId, Mandate, PrincipalRef, Txn } from '../kernel/index.ts'
 import type { Queries, TenantStore, TenantTables } from '../store/index.ts'
 
 /** What must be remembered of tokens, also over a restart. Everything is kept only for as long as it can matter. */
@@ -25,6 +25,8 @@ export interface Delegation {
   readonly chain: readonly [PrincipalRef, ...PrincipalRef[]]
   readonly scope: readonly string[]
   readonly audience: string
+  /** What the subject has narrowed it to. */
+  readonly mandate: Mandate | undefined
   /** Ids of the tokens and delegations that it was derived from: revoking one of them revokes it. */
   readonly lineage: readonly string[]
   /** Milliseconds since the epoch. */
@@ -93,6 +95,7 @@ export async function openTokenState(store: TenantStore, clock: Clock): Promise<
             chain: JSON.stringify(delegation.chain),
             scope: JSON.stringify(delegation.scope),
             audience: delegation.audience,
+            mandate: delegation.mandate === undefined ? null : JSON.stringify(delegation.mandate),
             lineage: JSON.stringify(delegation.lineage),
             created_at: delegation.createdAt,
             expires_at: delegation.expiresAt,
@@ -158,6 +161,7 @@ function delegationOf(row: TenantTables['delegations']): Delegation {
     chain: JSON.parse(row.chain),
     scope: JSON.parse(row.scope),
     audience: row.audience,
+    mandate: row.mandate === null ? undefined : JSON.parse(row.mandate),
     lineage: JSON.parse(row.lineage),
     createdAt: row.created_at,
     expiresAt: row.expires_at,

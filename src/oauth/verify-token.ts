@@ -123,6 +123,7 @@ async function verifyOnce(token: string, deps: VerifierDeps): Promise<VerifiedTo
     caller: {
       chain,
       delegation: record?.id,
+      ...(record?.mandate === undefined ? {} : { mandate: record.mandate }),
       authentication: { method: claims.client_auth, at: claims.iat * 1000 },
       scope: new Set(scope),
       credential: claims.jti,

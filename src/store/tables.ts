@@ -76,6 +76,8 @@ export interface TenantTables {
     /** JSON array of scopes */
     scope: string
     audience: string
+    /** JSON, shape owned by kernel's Mandate, or null where nothing narrows it */
+    mandate: string | null
     /** JSON array of the tokens and delegations that this one hangs on */
     lineage: string
     created_at: number

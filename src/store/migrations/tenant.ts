@@ -71,6 +71,7 @@ export const tenantMigrations: readonly Migration[] = [
     chain TEXT NOT NULL,
     scope TEXT NOT NULL,
     audience TEXT NOT NULL,
+    mandate TEXT,
     lineage TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
