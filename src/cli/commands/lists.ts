@@ -45,13 +45,13 @@ export function listsCommand(): Command {
       output.data(entries, () => (entries.length === 0 ? 'no entries' : table(entries.map(rowOf))))
     })
   withEntryOptions(lists.command('add').description('add entries, all or none; in force with the next decision'))
-    .addArgument(new Argument('<list>').choices(['deny', 'allow']))
+    .addArgument(new Argument('<list>', 'which of the two').choices(['deny', 'allow']))
     .argument('<targets...>', 'as in `network:203.0.113.0/24`, `principal:bob`, `tool:office/send_message`')
     .action(async (list: string, targets: string[], options: EntryOptions, command: Command) => {
       await add(command, list, targets, options)
     })
   withEntryOptions(lists.command('import').description('add every line of a file, all or none'))
-    .addArgument(new Argument('<list>').choices(['deny', 'allow']))
+    .addArgument(new Argument('<list>', 'which of the two').choices(['deny', 'allow']))
     .argument('<file>', 'one target a line; a line that names no kind is a network; `#` begins a comment')
     .action(async (list: string, file: string, options: EntryOptions, command: Command) => {
       await add(command, list, targetsIn(file), options)
