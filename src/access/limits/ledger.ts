@@ -241,21 +241,27 @@ interface Writer {
   close(): Promise<void>
 }
 
+/** Milliseconds in which settlements wait for somebody else's write; a crash meanwhile leaves them at full. */
+const SOON = 50
+
 /** Writes counts as they are when their turn comes: all that changed meanwhile share one write. */
 function createWriter(store: TenantStore, report: (error: unknown) => void): Writer {
   let changed = new Set<Entry>()
   let gone = new Set<Account>()
   let writing: Promise<void> | undefined
   let next: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
 
   const write = async (): Promise<void> => {
     const [entries, removed] = [changed, gone]
+    clearTimeout(timer)
+    timer = undefined
     changed = new Set()
     gone = new Set()
     try {
       await store.write(async (q) => {
         for (const account of removed) await remove(q, account)
-        for (const entry of entries) await upsert(q, entry)
+        await upsert(q, [...entries])
       })
     } catch (error) {
       for (const entry of entries) changed.add(entry)
@@ -277,7 +283,9 @@ function createWriter(store: TenantStore, report: (error: unknown) => void): Wri
     return next
   }
   const soon = (): void => {
-    if (next === undefined) turn().catch(report)
+    if (next !== undefined || timer !== undefined) return
+    timer = setTimeout(() => turn().catch(report), SOON)
+    timer.unref()
   }
 
   return {
@@ -298,13 +306,27 @@ function createWriter(store: TenantStore, report: (error: unknown) => void): Wri
   }
 }
 
-async function upsert(q: Queries<TenantTables>, { statement, what, key, ...entry }: Entry): Promise<void> {
-  const count = { window_start: entry.start, window_end: entry.end, used: entry.used, told: entry.told }
-  await q
-    .insertInto('limit_usage')
-    .values({ statement, what, key, ...count })
-    .onConflict((conflict) => conflict.columns(['statement', 'what', 'key']).doUpdateSet(count))
-    .execute()
+// SQLite binds up to 32,766 values in one statement; building a large one costs more than it saves.
+const ROWS = 100
+
+async function upsert(q: Queries<TenantTables>, entries: readonly Entry[]): Promise<void> {
+  for (let at = 0; at < entries.length; at += ROWS) {
+    const rows = entries.slice(at, at + ROWS).map(({ statement, what, key, start, end, used, told }) => {
+      return { statement, what, key, window_start: start, window_end: end, used, told }
+    })
+    await q
+      .insertInto('limit_usage')
+      .values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(['statement', 'what', 'key']).doUpdateSet(({ ref }) => ({
+          window_start: ref('excluded.window_start'),
+          window_end: ref('excluded.window_end'),
+          used: ref('excluded.used'),
+          told: ref('excluded.told'),
+        })),
+      )
+      .execute()
+  }
 }
 
 async function remove(q: Queries<TenantTables>, { statement, what, key }: Account): Promise<void> {

@@ -44,6 +44,9 @@ export function compileStatements(schema: string, files: readonly PolicyFile[]):
   for (const policy of engine.policies()) {
     const { statement, found } = readStatement(policy)
     problems.push(...found.map((problem) => `${placeOf(policy)}: \`${policy.id}\`: ${problem}`))
+    if (policy.annotations.approval !== undefined) {
+      problems.push(`${placeOf(policy)}: \`${policy.id}\`: only a forbid can ask for an approval, and a limit is none`)
+    }
     statements.set(policy.id, statement)
   }
   for (const template of engine.templates()) {
