@@ -7,7 +7,7 @@ import type { Manifest } from './manifest.ts'
 import type { GatewayKey, Group, Principal, PrincipalStatus, RiskScore, Role } from './principal.ts'
 import type { PublicJwk } from './public-jwk.ts'
 import type { HeldRole, ResourceRef, RoleAssignment } from './role-assignment.ts'
-import { hashClientSecret, hashGatewayKey, matchesClientSecret, newSecret } from './secrets.ts'
+import { hashSecret, matchesSecret, newSecret } from './secrets.ts'
 import { type Rows, readAll, readRows, type Snapshot, SnapshotState, type Touched } from './snapshot.ts'
 
 /**
@@ -24,8 +24,8 @@ export interface Directory {
   /** Public keys with which the principal may prove who it is. */
   registeredKeys(id: string): readonly PublicJwk[]
   hasClientSecret(id: string): boolean
-  /** Compares in constant time; slow on purpose (scrypt). */
-  checkClientSecret(id: string, secret: string): Promise<boolean>
+  /** Compares in constant time. */
+  checkClientSecret(id: string, secret: string): boolean
   /** The gateway key of this secret, if it is neither revoked nor expired. */
   gatewayKey(secret: string): GatewayKey | undefined
   /** Whom the gateway key with this id stands for, unless it is revoked. */
@@ -123,11 +123,11 @@ export async function openDirectory(
     inGoodStanding: (id) => isInGoodStanding(id, snapshot),
     registeredKeys: (id) => [...(snapshot.keys.get(id)?.values() ?? [])],
     hasClientSecret: (id) => snapshot.clientSecrets.has(id),
-    async checkClientSecret(id, secret) {
+    checkClientSecret(id, secret) {
       const kept = snapshot.clientSecrets.get(id)
-      return kept !== undefined && (await matchesClientSecret(secret, kept))
+      return kept !== undefined && matchesSecret(secret, kept)
     },
-    gatewayKey: (secret) => alive(snapshot.gatewayKeys.get(hashGatewayKey(secret))),
+    gatewayKey: (secret) => alive(snapshot.gatewayKeys.get(hashSecret(secret))),
     holderOf: (keyId) => keyWith(keyId, snapshot)?.principal,
     gatewayKeys: (principal) =>
       [...snapshot.gatewayKeys.values()]
@@ -146,7 +146,7 @@ export async function openDirectory(
         principal_id: principal,
         kind: 'gateway_key' as const,
         public_jwk: null,
-        secret_hash: hashGatewayKey(secret),
+        secret_hash: hashSecret(secret),
         scope: scope === undefined ? null : JSON.stringify(scope),
         created_at: now,
         expires_at: now + ttl * 1000,
@@ -175,7 +175,7 @@ export async function openDirectory(
     async issueClientSecret(principal) {
       checkPrincipal(principal)
       const secret = newSecret('sps')
-      const hash = await hashClientSecret(secret)
+      const hash = hashSecret(secret)
       await change(
         () => ({ principals: [principal] }),
         async (q, before) => {
