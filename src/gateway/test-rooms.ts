@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type Access, openAccess } from '../access/index.ts'
-import { AuditError, type Log, openLog } from '../audit/index.ts'
+import { AuditError, type Log, openLog, type StoredRecord } from '../audit/index.ts'
 import { type Directory, openDirectory, parseManifest, parseSections } from '../identity/index.ts'
 import { parseTenantId, type TenantId } from '../kernel/index.ts'
 import { openKeyRing, openMasterKey } from '../keys/index.ts'
@@ -37,6 +37,8 @@ export interface TestRooms {
   declare(yaml: string): Promise<void>
   /** Makes the log refuse everything, or take it again. */
   breakLog(broken: boolean): void
+  /** What is recorded, oldest first, once no more comes: outcomes are gathered for a moment. */
+  settledRecords(): Promise<readonly StoredRecord[]>
 }
 
 export interface TestRoomsOptions {
@@ -146,6 +148,16 @@ export async function openTestRooms(t: TestContext, options: TestRoomsOptions): 
     declare,
     breakLog(value) {
       isBroken = value
+    },
+    async settledRecords() {
+      let found: readonly StoredRecord[] = []
+      for (let same = 0; same < 3; same++) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        const { records } = await log.search({}, { limit: 1000 })
+        if (records.length !== found.length) same = 0
+        found = records
+      }
+      return [...found].reverse()
     },
   }
 }

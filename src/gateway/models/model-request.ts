@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import type { Amounts, Decision } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
@@ -178,11 +179,19 @@ export function upstreamHeaders(
   const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'sallyport' }
   for (const name of passed) {
     const value = request.headers[name]
-    if (typeof value === 'string') headers[name] = value
+    if (typeof value === 'string') headers[name] = name === IDEMPOTENCY ? ownIdempotencyKey(ctx, value) : value
   }
   // W3C Trace Context §3.2: the caller's own position in the trace where it sent one, else the root.
   headers.traceparent = parentOf(request.headers.traceparent, ctx.trace)
   return headers
+}
+
+const IDEMPOTENCY = 'idempotency-key'
+
+/** All callers share our credential upstream: with the same key, one would be answered with what another has got. */
+function ownIdempotencyKey({ tenant, caller }: Context, key: string): string {
+  const owner = JSON.stringify([tenant, ...caller.chain.map(({ id }) => id)])
+  return createHmac('sha256', owner).update(key).digest('base64url')
 }
 
 function parentOf(header: unknown, trace: string): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseManifest } from '../../identity/index.ts'
 import { startTestGateway, type Upstream } from './test-gateway.ts'
 
 const CHAT = 'openai/v1/chat/completions'
@@ -76,6 +77,25 @@ test('a question goes up as it was understood: the upstream’s model, our crede
     'traceparent',
     'user-agent',
   ])
+})
+
+test('callers who share our credential upstream do not share the keys of their repetitions', async (t) => {
+  const gateway = await startTestGateway(t, answerJson(completion({ role: 'assistant', content: 'hi' })))
+  await gateway.directory.apply(parseManifest('agents: { second: { sponsor: alice, type: assistant } }', 'x.yaml'))
+  const second = await gateway.key('second')
+  const ask = (key: string | undefined, name: string) =>
+    gateway.post(CHAT, ASK, { ...(key === undefined ? {} : { key }), headers: { 'idempotency-key': name } })
+  for (const [key, name] of [
+    [undefined, 'k1'],
+    [undefined, 'k1'],
+    [undefined, 'k2'],
+    [second, 'k1'],
+  ] as const) {
+    assert.equal((await ask(key, name)).status, 200)
+  }
+  const [first, again, other, theirs] = gateway.seen.map(({ headers }) => headers['idempotency-key'])
+  assert.equal(again, first)
+  assert.equal(new Set([first, other, theirs, 'k1', 'k2']).size, 5)
 })
 
 test('an answer comes back as it was, names its request and its record, and its usage is recorded', async (t) => {

@@ -76,7 +76,7 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
   }
   const upstreams = manifestFor(behind.origin)
   const rooms = await openTestRooms(t, { people: PEOPLE, upstreams, policies: POLICIES, maxBody: 20_000 })
-  const { gateway, directory, reports, log, breakLog } = rooms
+  const { gateway, directory, reports, breakLog } = rooms
   const url = `${rooms.issuer}/gw`
   const key = async (principal: string) => (await directory.issueGatewayKey(principal)).secret
   const helper = await key('helper')
@@ -100,9 +100,7 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
       }),
     async records() {
       while (gateway.underWay > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      const { records } = await log.search({}, { limit: 1000 })
-      return records.filter((record) => !record.erased).reverse()
+      return (await rooms.settledRecords()).filter((record) => !record.erased)
     },
     breakLog,
   }

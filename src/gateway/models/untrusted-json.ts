@@ -54,7 +54,8 @@ export function eachMember(value: Json, visit: (key: string, value: Json, holder
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (next === null || typeof next !== 'object') continue
     if (Array.isArray(next)) {
-      open.push(...next)
+      // One by one: a call takes only so many arguments.
+      for (const item of next) open.push(item)
       continue
     }
     const holder = next as JsonObject // an object that is no array

@@ -57,7 +57,7 @@ export async function startTestGateway(
   guardrails = true,
 ): Promise<TestGateway> {
   const rooms = await openTestRooms(t, { people: PEOPLE, upstreams, policies, guardrails, maxBody: 4e6 })
-  const { issuer, directory, log } = rooms
+  const { issuer, directory } = rooms
   const secrets = new Map<string, string>()
 
   return {
@@ -85,12 +85,8 @@ export async function startTestGateway(
     },
     key: async (name) => (await directory.issueGatewayKey(name)).secret,
     txnOf: (token) => claimsOf(token).txn ?? newTxn(0),
-    async records(kind) {
-      // Outcomes are gathered for a moment.
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      const { records } = await log.search({}, { limit: 1000 })
-      return records.filter((record) => kind === undefined || record.kind === kind).reverse()
-    },
+    records: async (kind) =>
+      (await rooms.settledRecords()).filter((record) => kind === undefined || record.kind === kind),
     setStatus: (name, status) => directory.setStatus(name, status),
     async ask(name, token, body, headers = {}) {
       const response = await fetch(`${issuer}/gw/mcp/${name}`, {
