@@ -143,8 +143,8 @@ describe('what a server asks of its client', () => {
     }
     const denied = (await gateway.records('decision')).filter((one) => !one.erased && one.body.decision === 'deny')
     assert.deepEqual(
-      denied.slice(0, 3).map((one) => (one.erased ? '' : one.body.action)),
-      ['sampling:request', 'elicitation:request', 'roots:request'],
+      denied.slice(0, 4).map((one) => (one.erased ? '' : one.body.action)),
+      ['sampling:request', 'elicitation:request', 'roots:request', 'client/runCommand'],
     )
     // An answer to a question that never reached the client does not reach the server.
     upstream.received.length = 0
@@ -155,12 +155,14 @@ describe('what a server asks of its client', () => {
   })
 
   test('does not reach it on a stream of the revision that has no such requests', async (t) => {
-    const { ask } = await rig(t, respond, EVERYTHING)
+    const { gateway, ask } = await rig(t, respond, EVERYTHING)
     const version = '2026-07-28'
     const meta = { 'io.modelcontextprotocol/protocolVersion': version }
     const call = { ...CALL, params: { ...CALL.params, _meta: meta } }
     const sent = { 'mcp-protocol-version': version, 'mcp-method': 'tools/call', 'mcp-name': 'read' }
     assert.deepEqual((await ask(call, sent)).messages, [DONE])
+    const denied = (await gateway.records('decision')).filter((one) => !one.erased && one.body.decision === 'deny')
+    assert.equal(denied.length, 4)
   })
 
   test('reaches it where that is permitted, and its answer goes back once', async (t) => {
@@ -235,10 +237,12 @@ describe('what a server asks of its client', () => {
 
   test('inside of a result in an unknown way is taken out', async (t) => {
     let result: object = {}
-    const { ask } = await rig(t, (request, response) => reply(request, response, result), EVERYTHING)
+    const { gateway, ask } = await rig(t, (request, response) => reply(request, response, result), EVERYTHING)
     for (const inputRequests of [{ a: { method: 'client/run' } }, { a: {} }, { a: 'roots/list' }]) {
       result = { resultType: 'input_required', inputRequests }
       assert.equal((await ask(CALL)).messages[0]?.error?.code, -32001, JSON.stringify(inputRequests))
+      const last = (await gateway.records('decision')).at(-1)
+      assert.ok(last !== undefined && !last.erased && last.body.decision === 'deny', JSON.stringify(inputRequests))
     }
   })
 })

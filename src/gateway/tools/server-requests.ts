@@ -1,5 +1,5 @@
-import type { Question } from '../../access/index.ts'
-import type { Exchange } from '../protocol.ts'
+import { GatewayError } from '../errors.ts'
+import type { Asked, Exchange } from '../protocol.ts'
 import { isObject, type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
 import type { McpKept, McpTarget } from './mcp-request.ts'
 import { serverQuestion } from './methods.ts'
@@ -20,19 +20,20 @@ export async function admitServerRequest(
   request: { readonly id: RpcId; readonly method: string },
 ): Promise<boolean> {
   const { kept } = exchange
-  // 2026-07-28: a server must not ask on a stream, and would get no answer.
-  if (kept.generation === 'stateless') return false
+  if (kept.generation === 'stateless') {
+    // 2026-07-28: a server must not ask on a stream, and would get no answer.
+    await exchange.decide([unknownQuestion(kept.upstream.id, request.method)], detailOf([request.method]))
+    return false
+  }
   if (request.method === 'ping') {
     kept.state.expectAnswer(kept.scope, request.id, 'toolserver:connect')
     return true
   }
   const question = questionFor(kept.upstream.id, request.method)
-  if (question !== undefined) {
-    const { decisions } = await exchange.decide([question], { method: request.method })
-    if (decisions.every(({ decision }) => decision === 'allow')) {
-      kept.state.expectAnswer(kept.scope, request.id, question.action)
-      return true
-    }
+  const { decisions } = await exchange.decide([question], detailOf([request.method]))
+  if (decisions.every(({ decision }) => decision === 'allow')) {
+    kept.state.expectAnswer(kept.scope, request.id, question.action)
+    return true
   }
   tellDenied(exchange, request)
   return false
@@ -51,22 +52,35 @@ export async function admitInputRequests(
     key,
     method: isObject(request) && typeof request.method === 'string' ? request.method : '',
   }))
+  // All of them stand in one record; a server does not get to fill the log.
+  if (asked.length > MOST_ASKED) throw new GatewayError('upstream_broken', 'the upstream asks too much of its client')
   const methods = [...new Set(asked.map(({ method }) => method))]
   const questions = asked.map(({ method }) => questionFor(kept.upstream.id, method))
-  const known = questions.filter((question) => question !== undefined)
-  if (known.length < questions.length) return { admitted: false, methods }
-  const { decisions } = await exchange.decide(known, { methods })
+  const { decisions } = await exchange.decide(questions, detailOf(methods))
   if (!decisions.every(({ decision }) => decision === 'allow')) return { admitted: false, methods }
   for (const [index, { key }] of asked.entries()) {
-    kept.state.expectAnswer(kept.scope, key, known[index]?.action ?? '')
+    kept.state.expectAnswer(kept.scope, key, questions[index]?.action ?? '')
   }
   return { admitted: true, methods }
 }
 
-function questionFor(server: string, method: string): Question | undefined {
+function questionFor(server: string, method: string): Asked {
   const action = Object.hasOwn(SERVER_REQUESTS, method) ? SERVER_REQUESTS[method] : undefined
-  return action === undefined ? undefined : serverQuestion(action, server)
+  return action === undefined ? unknownQuestion(server, method) : serverQuestion(action, server)
 }
+
+/** Denied without a policy being asked, and recorded like every denial. */
+function unknownQuestion(server: string, method: string): Asked {
+  const name = method === '' ? 'unknown' : method.slice(0, LONGEST_NAME)
+  return { ...serverQuestion(name, server), undecidable: `a server may not ask its client for \`${name}\` here` }
+}
+
+function detailOf(methods: readonly string[]): { readonly methods: readonly string[] } {
+  return { methods: methods.map((method) => method.slice(0, LONGEST_NAME)) }
+}
+
+const LONGEST_NAME = 80
+const MOST_ASKED = 100
 
 /** The server waits for an answer; nobody waits for what it makes of this one. */
 function tellDenied(exchange: Exchange<McpTarget, McpKept>, { id, method }: { id: RpcId; method: string }): void {
