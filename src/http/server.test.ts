@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { connect } from 'node:net'
+import { type IncomingHttpHeaders, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import pino from 'pino'
 import { OAuthError } from '../oauth/index.ts'
@@ -27,6 +27,12 @@ function created(more: Partial<HttpServerOptions> = {}) {
 /** A tenant of which only the door is looked at. */
 function tenantThat(authenticate: () => Promise<object>): HttpServerOptions['tenant'] {
   return () => ({ authenticate, authorization: { challenge: () => 'Bearer' } }) as unknown as TenantFace
+}
+
+async function textOf(socket: Socket): Promise<string> {
+  let text = ''
+  for await (const piece of socket.setEncoding('utf8')) text += piece
+  return text
 }
 
 async function listening(t: TestContext, more: Parameters<typeof created>[0] = {}): Promise<string> {
@@ -95,6 +101,40 @@ test('nobody looks at the body of somebody who has not said who it is', async (t
     const answer = await fetch(`${url}/t/demo/api/apply`, { method: 'POST', body, headers })
     assert.equal(answer.status, 401)
   }
+})
+
+test('a request with two Authorization headers does not say who it is by the first', async (t) => {
+  const seen: (string | undefined)[] = []
+  const tenant = () =>
+    ({
+      authenticate: async ({ authorization }: IncomingHttpHeaders) => {
+        seen.push(authorization)
+        throw new OAuthError('invalid_token', 'the credential is not valid')
+      },
+      authorization: { challenge: () => 'Bearer' },
+    }) as unknown as TenantFace
+  const { hostname, port } = new URL(await listening(t, { tenant }))
+  const socket = connect(Number(port), hostname)
+  socket.write(
+    'GET /t/demo/api/principals HTTP/1.1\r\nhost: x\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\nconnection: close\r\n\r\n',
+  )
+  assert.match(await textOf(socket), /^HTTP\/1\.1 401/)
+  assert.deepEqual(seen, ['Bearer a, Bearer b'])
+})
+
+test('a body that its sender gave up is no error of ours', async (t) => {
+  const lines: string[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) })
+  const url = await listening(t, { log, tenant: tenantThat(async () => ({ txn: 'txn_1' })) })
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write(
+    'POST /t/demo/api/apply HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
+  )
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.deepEqual(lines, [])
 })
 
 test('a request that never ends is not waited for, whoever sent it', { timeout: 5_000 }, async (t) => {

@@ -44,6 +44,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // Fastify waits for ever unless it is told otherwise, also for the body of somebody who has not said who it is.
     requestTimeout,
     http: {
+      // Otherwise the first of two Authorization headers would count: a request that names two callers has none.
+      joinDuplicateHeaders: true,
       headersTimeout: Math.min(30_000, requestTimeout),
       connectionsCheckingInterval: Math.min(10_000, requestTimeout),
     },
@@ -206,6 +208,8 @@ function answerError(
     }
     return answerFailure(reply, error)
   }
+  // Whoever sent it hung up in the middle of it; nobody reads the answer.
+  if (request.raw.destroyed && !request.raw.complete) return reply.code(499).send()
   const code = (error as { code?: unknown }).code // Fastify's own errors carry one
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return answerFailure(reply, new HttpError('body_too_large', 'the body is too large'))
