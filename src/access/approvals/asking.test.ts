@@ -5,7 +5,7 @@ import type { Decision, Question } from '../question.ts'
 import { agent, openHouse, POLICIES, SEND, sending, user } from './test-house.ts'
 
 test('what cannot ask for an approval is refused with the policies', async () => {
-  const { put } = await openHouse()
+  const { put, access } = await openHouse()
   const wrong = {
     '@approval("15m") permit (principal, action, resource);': /only a forbid can ask for an approval/,
     '@approval("15m") @role("r") permit (principal in ?principal, action, resource);': /only a forbid/,
@@ -22,6 +22,13 @@ test('what cannot ask for an approval is refused with the policies', async () =>
   for (const [policy, message] of Object.entries(wrong)) {
     await assert.rejects(put(policy), { code: 'policies_invalid', message }, policy)
   }
+  const limit = { name: 'limits.cedar', as: 'limits' as const }
+  const text =
+    '@id("l") @limit("2/minute") @approval("15m") permit (principal, action == Action::"tool:call", resource);'
+  await assert.rejects(access.setPolicies([{ ...limit, text }]), {
+    code: 'policies_invalid',
+    message: /only a forbid can ask for an approval/,
+  })
   for (const time of ['10s', '15m', '12h', '7d']) {
     await put(`@approval("${time}") forbid (principal, action, resource);`)
   }
