@@ -4,7 +4,14 @@ import type { Approvals } from './approvals/approvals.ts'
 import { askForApprovals } from './approvals/ask.ts'
 import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
-import { approvalWanted, couldAllowForChain, decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
+import {
+  approvalWanted,
+  couldAllowForChain,
+  decideForChain,
+  judgeChain,
+  type Known,
+  prepareWithoutUsage,
+} from './decide-chain.ts'
 import { entityIndex, type SourceChange } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
@@ -18,6 +25,7 @@ import type { WantedEntry } from './lists/lists.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
 import type { Decision, EntityRef, Question, Reason } from './question.ts'
+import { type RecordedState, recordedStates } from './recorded-state.ts'
 import { createGrantable, type Grantable } from './requests/grantable.ts'
 import { type Reserved, reserve, type Taker } from './reserve.ts'
 import { checkResources } from './resource-manifest.ts'
@@ -115,6 +123,8 @@ export interface Access {
   /** Throws `settings_invalid` where `setHours` would. */
   checkHours(hours: Hours): void
   revision(): string
+  /** What stands behind a decision besides its facts, for its record: roles and levels of the chain, the resource's state. */
+  recordedState(ctx: Context, resource: EntityRef): RecordedState
   /** Of the policies alone, whoever has which role. */
   policyRevision(): string
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */
@@ -154,6 +164,12 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   const builtIn = rolesOf(known.set.engine)
   const description = describeSchema(foundation.schema)
   const { actions } = description
+  const recordedState = recordedStates({
+    entitiesVersion: () => known.entities.with(undefined),
+    rolesVersion: () => known.set,
+    entity: (uid) => known.entities.entity(uid),
+    grantsOf: policies.grantsOf,
+  })
   loadCountries()
   // In this order; each of them is asked only where those before it have given what they were asked for.
   const takers: Taker[] = []
@@ -188,7 +204,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
         statements: () => known.set.limits,
         windowOf: () => windows,
         asked(ctx, question) {
-          const asked = prepare(ctx, question, known)
+          const asked = prepareWithoutUsage(ctx, question, known)
           const { limits: set } = known.set
           // Read once, for every principal of the chain.
           return set === undefined ? asked : { ...asked, context: set.engine.context(asked.action, asked.context) }
@@ -234,6 +250,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       windows = windowsIn(hours?.timeZone ?? 'UTC')
     },
     revision: () => known.set.revision,
+    recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
     policyRevision: () => known.set.fileRevision,
     grantable: createGrantable({
       schema: description,

@@ -190,7 +190,7 @@ export interface Known {
   readonly lists: ListBook
   readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
   readonly approvals?: ApprovalLook | undefined
-  readonly limits?: Pick<Limits, 'look'> | undefined
+  readonly limits?: Pick<Limits, 'look' | 'share'> | undefined
 }
 
 /** A question as the policy engine takes it. */
@@ -202,6 +202,13 @@ export interface Prepared {
 }
 
 export function prepare(ctx: Context, question: Question, known: Known): Prepared {
+  const prepared = prepareWithoutUsage(ctx, question, known)
+  const share = known.set.looksAtUsage ? known.limits?.share(ctx, question) : undefined
+  return share === undefined ? prepared : { ...prepared, context: { ...prepared.context, usage: { share } } }
+}
+
+/** What is used of limits is a fact for policies, and not for the limits themselves. */
+export function prepareWithoutUsage(ctx: Context, question: Question, known: Known): Prepared {
   const { entities: index, timeOf, set } = known
   const action = set.schema.vocabulary.uidOf(question.action)
   const stated = statedEntities(ctx, question, set.schema.vocabulary, index)

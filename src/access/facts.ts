@@ -43,6 +43,7 @@ export const OURS: ReadonlySet<string> = new Set([
   'time',
   'network',
   'purpose',
+  'usage',
   'arguments',
   'origin',
 ])

@@ -24,6 +24,8 @@ export interface PolicySet {
   readonly ceilings: Ceilings
   /** What is counted; `undefined` where nothing is. */
   readonly limits: StatementSet | undefined
+  /** Whether any policy can ask what is used of limits: finding out costs as much as the limits themselves. */
+  readonly looksAtUsage: boolean
   /** The part of the revision that files make. */
   readonly fileRevision: string
   /** The grants that roles are. */
@@ -73,6 +75,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     roles: NO_ROLES,
     ceilings: { byPolicy, everywhere, byTarget },
     limits: compileStatements(schema, files),
+    looksAtUsage: files.some(({ as, text }) => as !== 'limits' && /\busage\b/.test(text)),
   }
 }
 

@@ -344,6 +344,31 @@ test('where nobody counts, nothing that could be limited is allowed', async () =
   assert.equal(other.decide(ctx('User::alice'), invoke()).decision, 'deny')
 })
 
+test('policies can look at what is used, and limits see nothing of it', async () => {
+  const { put, take, decide, ctx } = await testLimits()
+  const text = `@id("spare") forbid (principal, action, resource == Model::"small")
+    when { context has usage && context.usage.share >= 80 };`
+  await put(
+    `@id("t") @budget("1000 tokens/day") permit (principal, action, resource);
+     @id("r") @limit("4/hour") permit (principal, action, resource == Model::"large") unless { context has usage };`,
+    { name: 'spare.cedar', text },
+  )
+  const alice = ctx('User::alice')
+  assert.deepEqual(decide(alice, invoke(1)).facts.usage, { share: 0 })
+  reserved(await take(alice, invoke(790)))
+  assert.equal(decide(alice, invoke(1)).decision, 'allow')
+  reserved(await take(alice, invoke(10)))
+  const denied = decide(alice, invoke(1))
+  assert.deepEqual(
+    denied.reasons.map(({ policy }) => policy),
+    ['spare'],
+  )
+  for (let i = 0; i < 4; i++) reserved(await take(alice, invoke(1, 'large')))
+  const { decision, facts } = decide(alice, invoke(1, 'large'))
+  assert.equal(decision, 'deny')
+  assert.deepEqual(facts.usage, { share: 100 })
+})
+
 test('counts can be listed and forgotten', async () => {
   const { access, put, take, decide, ctx, clock } = await testLimits()
   await put('@id("t") @title("spare") @limit("5/hour") @budget("100 tokens/day") permit (principal, action, resource);')

@@ -18,6 +18,8 @@ export interface Limits extends Taker {
    * nothing. INVARIANT: it never turns a denial into anything else.
    */
   look(ctx: Context, question: Question, decision: Decision): Decision
+  /** Percent that are used of the allowance nearest to its end, of those that apply; the fact `usage` of policies. */
+  share(ctx: Context, question: Question): number | undefined
 }
 
 export interface LimitsDeps {
@@ -59,7 +61,8 @@ export function createLimits(deps: LimitsDeps): Limits {
     if (set === undefined) return NONE
     const known = found.get(decision)
     if (known?.set === set) return known.needs
-    return needsOf(applyingTo(ctx.caller, deps.asked(ctx, question), set), question)
+    const asked = deps.asked(ctx, question)
+    return needsOf(applyingTo(ctx.caller, asked, set), question, asked.action.id)
   }
 
   return {
@@ -67,17 +70,26 @@ export function createLimits(deps: LimitsDeps): Limits {
       if (decision.decision === 'deny') return decision
       const set = deps.statements()
       if (set === undefined) return decision
-      const applying = applyingTo(ctx.caller, deps.asked(ctx, question), set)
+      const asked = deps.asked(ctx, question)
+      const applying = applyingTo(ctx.caller, asked, set)
       if (applying.length === 0) {
         found.set(decision, { set, needs: NONE })
         return decision
       }
-      const needs = needsOf(applying, question)
+      const needs = needsOf(applying, question, asked.action.id)
       const looked = withFaults(decision, applying)
       found.set(looked, { set, needs })
       const now = ctx.clock.now()
       const unmet = needs.flatMap((need) => unmetNow(need, now, deps))
       return unmet.length === 0 ? looked : refusalOf(looked, unmet)
+    },
+    share(ctx, question) {
+      const set = deps.statements()
+      if (set === undefined) return undefined
+      const asked = deps.asked(ctx, question)
+      const needs = needsOf(applyingTo(ctx.caller, asked, set), question, asked.action.id)
+      const now = ctx.clock.now()
+      return needs.length === 0 ? undefined : Math.max(...needs.map((need) => shareUsed(need, now, deps)))
     },
     take(ctx, question, decision) {
       const needs = needsFor(ctx, question, decision)
@@ -104,6 +116,11 @@ function unmetNow(need: Need, now: number, { rates, ledger, windowOf }: LimitsDe
   const window = windowOf()(need.allowance.window, now)
   if (ledger.used(need.account, window) + need.count <= need.most) return []
   return [{ need, wait: waitFor(need, window, now) }]
+}
+
+function shareUsed(need: Need, now: number, { rates, ledger, windowOf }: LimitsDeps): number {
+  if (need.kind === 'rate') return Math.floor((rates.count(need.rate, need.applying.key) * 100) / need.rate.points)
+  return Math.floor((ledger.used(need.account, windowOf()(need.allowance.window, now)) * 100) / need.most)
 }
 
 /** Seconds until a new window begins; what asks for more than a whole window has would wait for ever. */

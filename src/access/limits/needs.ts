@@ -28,8 +28,8 @@ export interface BudgetNeed extends AnyNeed {
   readonly most: number
 }
 
-/** What a question needs of everything that applies to it. What an action does not use it does not need. */
-export function needsOf(applying: readonly Applying[], question: Question): readonly Need[] {
+/** What a question about `action` (as the schema names it) needs of everything that applies to it. What an action does not use it does not need. */
+export function needsOf(applying: readonly Applying[], question: Question, action: string): readonly Need[] {
   const needs: Need[] = []
   for (const one of applying) {
     for (const allowance of one.statement.allowances) {
@@ -37,7 +37,7 @@ export function needsOf(applying: readonly Applying[], question: Question): read
         needs.push({ kind: 'rate', applying: one, allowance, rate: rateOf(one.statement.id, allowance) })
         continue
       }
-      const needed = neededOf(allowance.unit, question, one.statement.reserve)
+      const needed = neededOf(allowance.unit, question, action, one.statement.reserve)
       if (needed === undefined) continue
       const account = { statement: one.statement.id, what: whatOf(allowance), key: one.key }
       const [count, most] = [toCount(needed, allowance.unit), mostOf(allowance)]

@@ -2,6 +2,8 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 
 /** Counts rates, each key in windows that begin with its first use. Kept in memory: a restart forgets them. */
 export interface Rates {
+  /** How many there are in the window that runs. */
+  count(rate: Rate, key: string): number
   /** Seconds until one more would fit, or 0; consumes nothing. */
   wait(rate: Rate, key: string): number
   /** Counts one, or says in how many seconds it would fit. */
@@ -46,6 +48,10 @@ export function openRates(monotonic: () => number = () => performance.now(), mos
   const secondsTo = (moment: number): number => Math.max(1, Math.ceil((moment - monotonic()) / 1000))
 
   return {
+    count(rate, key) {
+      const seen = counters.get(rate.id)?.seen.get(key)
+      return seen === undefined || seen.until <= monotonic() ? 0 : seen.used
+    },
     wait(rate, key) {
       const seen = counters.get(rate.id)?.seen.get(key)
       if (seen === undefined || seen.until <= monotonic() || seen.used < rate.points) return 0

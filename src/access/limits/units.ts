@@ -35,12 +35,13 @@ function scaleOf(unit: string): number {
 const MOST = 4_000_000_000
 
 /**
- * How much of `unit` a question needs, in whole units: what it states, or what is reserved where nothing is stated.
+ * How much of `unit` a question about `action` (as the schema names it) needs, in whole units: what it states, or what is reserved where nothing is stated.
  * `undefined` where the action does not use it at all, infinite where nobody knows what it costs.
  */
 export function neededOf(
   unit: string,
-  { action, amounts = {}, price }: Question,
+  { amounts = {}, price }: Question,
+  action: string,
   defaults: readonly { readonly unit: string; readonly amount: number }[],
 ): number | undefined {
   if (unit === 'requests') return 1
