@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import {
   type Access,
+  type Decision,
   openAccess,
   policyFileOf,
   policySections,
@@ -48,6 +49,7 @@ const expectations = z.array(
       })
       .optional(),
     level: z.union([z.int(), z.literal('never')]),
+    asks: z.int().optional(),
   }),
 )
 
@@ -61,7 +63,10 @@ for (const name of ['optimiser', 'analyst']) {
         const what = `${expected.action} ${expected.resource} at level ${level}`
         const isEarned = expected.level !== 'never' && level >= expected.level
         setLevel(access, expected.agent, level)
-        assert.equal(decide(access, expected), isEarned ? 'allow' : 'deny', what)
+        const { decision, advice = [] } = decide(access, expected)
+        assert.equal(decision, isEarned ? 'allow' : 'deny', what)
+        const asks = advice.length === 1 && advice[0]?.kind === 'approval'
+        assert.equal(asks, expected.asks !== undefined && level >= expected.asks, `an approval of ${what}`)
       }
     }
   })
@@ -72,7 +77,7 @@ test('a suspended sponsor stops the agent at every level', async () => {
   const asked = { agent: 'tuner', action: 'metric:read', resource: 'Metric::run1/loss' }
   for (const level of [0, 3]) {
     setLevel(access, 'tuner', level)
-    assert.equal(decide(access, asked), 'deny')
+    assert.equal(decide(access, asked).decision, 'deny')
   }
 })
 
@@ -105,7 +110,7 @@ function setLevel(access: Access, agent: string, level: number): void {
   access.putEntities('ladder', [{ uid: { type: 'Agent', id: agent }, attrs: { level } }])
 }
 
-function decide(access: Access, asked: Omit<z.output<typeof expectations>[number], 'level'>): 'allow' | 'deny' {
+function decide(access: Access, asked: Omit<z.output<typeof expectations>[number], 'level'>): Decision {
   const resource = parseResourceRef(asked.resource)
   assert.ok(resource !== undefined)
   return access.decide(contextOf(asked.agent, asked.for), {
@@ -113,7 +118,7 @@ function decide(access: Access, asked: Omit<z.output<typeof expectations>[number
     resource,
     ...(asked.facts === undefined ? {} : { facts: asked.facts }),
     ...(asked.call === undefined ? {} : { call: asked.call }),
-  }).decision
+  })
 }
 
 function contextOf(agent: string, subject: string | undefined): Context {
