@@ -1,7 +1,7 @@
 import { expressionText } from './cedar-text.ts'
 import { compileTest } from './compile-expression.ts'
 import type { Condition, Constraint, Expression } from './expression.ts'
-import { isWithin, type Test } from './frame.ts'
+import { isWithin, partyOf, type Test } from './frame.ts'
 import { type IndexKey, indexKeysOf, type PartyName } from './index-key.ts'
 import type { Policy } from './policy.ts'
 import type { SharedTests } from './shared-tests.ts'
@@ -143,17 +143,17 @@ function compileConstraint(of: PartyName, constraint: Exclude<Constraint, { kind
   switch (constraint.kind) {
     case 'equal': {
       const { uid } = constraint
-      return (frame) => isEqual(frame[of].ref, uid)
+      return (frame) => isEqual(partyOf(frame, of).ref, uid)
     }
     case 'in': {
       const [only, ...more] = constraint.uids
-      if (only !== undefined && more.length === 0) return (frame) => isWithin(frame[of], only)
-      return (frame) => constraint.uids.some((uid) => isWithin(frame[of], uid))
+      if (only !== undefined && more.length === 0) return (frame) => isWithin(partyOf(frame, of), only)
+      return (frame) => constraint.uids.some((uid) => isWithin(partyOf(frame, of), uid))
     }
     case 'is': {
       const { type, within } = constraint
-      if (within === undefined) return (frame) => frame[of].ref.type === type
-      return (frame) => frame[of].ref.type === type && isWithin(frame[of], within)
+      if (within === undefined) return (frame) => partyOf(frame, of).ref.type === type
+      return (frame) => partyOf(frame, of).ref.type === type && isWithin(partyOf(frame, of), within)
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Pattern } from './expression.ts'
-import { type Evaluate, type Frame, findEntity, isIn, type Test } from './frame.ts'
+import { type Evaluate, type Frame, findEntity, isIn, isInAny, type Test } from './frame.ts'
 import { asEntity, asText, mismatch } from './type-check.ts'
-import type { Value } from './value.ts'
+import { EntityRef, type Value } from './value.ts'
 
 /** `left in right`: one of the entities on the right is the left one, or an ancestor of it. */
 export function compileIn(left: Evaluate, right: Evaluate): Test {
@@ -11,11 +11,12 @@ export function compileIn(left: Evaluate, right: Evaluate): Test {
     if (typeof target === 'object' && target.kind === 'entity') return isIn(frame, ref, target)
     if (typeof target !== 'object' || target.kind !== 'set') throw mismatch('entity or set of entities', target)
     // All are looked at before any is compared: one that is no entity is an error, whatever the others are.
-    for (const element of target.elements) asEntity(element)
-    for (const element of target.elements) if (isIn(frame, ref, asEntity(element))) return true
-    return false
+    if (target.entities === undefined) throw mismatch('entity', target.elements.find(isOther) ?? target)
+    return isInAny(frame, ref, target.entities)
   }
 }
+
+const isOther = (element: Value): boolean => !(element instanceof EntityRef)
 
 /** `of is type`, and `of is type in within`. */
 export function compileIs(of: Evaluate, type: string, within: Evaluate | undefined): Test {

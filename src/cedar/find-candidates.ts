@@ -1,5 +1,5 @@
 import type { Bag } from './bag.ts'
-import { type Frame, findEntity, isWithin, type Test } from './frame.ts'
+import { type Frame, findEntity, isWithin, partyOf, type Test } from './frame.ts'
 import type { PathProbe } from './index-key.ts'
 import type { Candidate, IndexNode, Table } from './policy-index.ts'
 import type { Value } from './value.ts'
@@ -22,7 +22,7 @@ export function visitCandidates(node: IndexNode, frame: Frame, visitor: Visitor)
 
 function visitCandidate(candidate: Candidate, frame: Frame, visitor: Visitor): void {
   const { within, withinHash } = candidate
-  if (within !== undefined && !isWithin(frame[candidate.of], within, withinHash)) return
+  if (within !== undefined && !isWithin(partyOf(frame, candidate.of), within, withinHash)) return
   visitor.visit(candidate, candidate.test)
 }
 
@@ -32,7 +32,7 @@ function visitTable(table: Table, frame: Frame, visitor: Visitor): void {
     visitPath(table, probe, frame, visitor)
     return
   }
-  const { ref, lineage } = frame[probe.of]
+  const { ref, lineage } = partyOf(frame, probe.of)
   const own = table.kind === 'uids' ? table.nodes.get(ref) : table.nodes.get(ref.type)
   if (own !== undefined) visitCandidates(own, frame, visitor)
   if (probe.kind !== 'in' || table.kind !== 'uids') return
@@ -77,7 +77,7 @@ const ABSENT = Symbol('absent')
 const FAILED = Symbol('failed')
 
 function walk({ of, path }: PathProbe, frame: Frame): Value | typeof ABSENT | typeof FAILED {
-  const fields = of === 'context' ? frame.context.fields : frame[of].node?.attributes
+  const fields = of === 'context' ? frame.context.fields : partyOf(frame, of).node?.attributes
   let value = fields?.[path[0] ?? '']
   if (value === undefined) return ABSENT
   for (let step = 1; step < path.length; step++) {

@@ -32,15 +32,31 @@ export function findEntity(frame: Frame, ref: EntityRef): EntityNode | undefined
   return frame.entities.find(ref) ?? frame.actions.find(ref)
 }
 
+/** The same as `frame[of]`, which V8 looks up by name where several names occur in one place. */
+export function partyOf(frame: Frame, of: 'principal' | 'action' | 'resource'): Party {
+  if (of === 'principal') return frame.principal
+  return of === 'resource' ? frame.resource : frame.action
+}
+
 /** Whether a party of the request is the other entity, or has it as an ancestor. */
 export function isWithin({ ref, lineage }: Party, target: EntityRef, hash = target.hash): boolean {
   return (ref.hash === hash && ref.key === target.key) || lineage.includes(target, hash)
 }
 
+/** Whether one entity is one of the others, or has it as an ancestor. */
+export function isInAny(frame: Frame, ref: EntityRef, targets: readonly EntityRef[]): boolean {
+  const lineage = lineageIn(frame, ref)
+  for (const target of targets) {
+    const { hash } = target
+    if ((ref.hash === hash && ref.key === target.key) || lineage.includes(target, hash)) return true
+  }
+  return false
+}
+
 /** Whether one entity is the other, or has it as an ancestor. */
 export function isIn(frame: Frame, ref: EntityRef, target: EntityRef): boolean {
-  if (ref.id === target.id && ref.type === target.type) return true
-  return lineageIn(frame, ref).includes(target, target.hash)
+  const { hash } = target
+  return (ref.hash === hash && ref.key === target.key) || lineageIn(frame, ref).includes(target, hash)
 }
 
 export function partyIn(entities: Entities, actions: Entities, uid: Uid, names?: Names): Party {

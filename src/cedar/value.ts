@@ -50,6 +50,7 @@ export class SetValue {
   readonly kind = 'set'
   readonly elements: readonly Value[]
   #keys: ReadonlySet<ValueKey> | undefined
+  #entities: readonly EntityRef[] | false | undefined
 
   constructor(elements: readonly Value[]) {
     if (elements.length <= SMALL) {
@@ -66,6 +67,15 @@ export class SetValue {
     if (this.#keys !== undefined) return this.#keys.has(keyOf(value))
     for (const element of this.elements) if (isEqual(element, value)) return true
     return false
+  }
+
+  /** The elements, where all of them are entities. */
+  get entities(): readonly EntityRef[] | undefined {
+    if (this.#entities === undefined) {
+      const entities = this.elements.filter((element) => element instanceof EntityRef)
+      this.#entities = entities.length === this.elements.length ? entities : false
+    }
+    return this.#entities === false ? undefined : this.#entities
   }
 
   hasAll(other: SetValue): boolean {

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import { isDeepStrictEqual } from 'node:util'
 import type * as Official from '@cedar-policy/cedar-wasm/nodejs'
-import { type AccessRequest, compile, Entities, type Uid } from '../../src/cedar/index.ts'
-import { makePolicies } from './cedar-policies.ts'
+import { type AccessRequest, compile, Entities, type Only, type PolicySource, type Uid } from '../../src/cedar/index.ts'
+import { type MadePolicy, makePolicies } from './cedar-policies.ts'
 import { type Random, randomFrom } from './cedar-random.ts'
 import { decideByScan, parseForScan } from './cedar-reference.ts'
-import { ACTIONS, makeFields, makeWorld, type World } from './cedar-world.ts'
+import { ACTIONS, makeFields, makeWorld, quote, type World } from './cedar-world.ts'
 
 // The package's declarations are those of this module.
 const official = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as typeof Official
@@ -23,14 +23,19 @@ export function compareCase(seed: number): { decisions: number; disagreements: D
   const random = randomFrom(seed)
   const world = makeWorld(random)
   const { policies, templates, links } = makePolicies(random, world, 1 + random.below(8))
-  const text = [...policies, ...templates].map(([, policy]) => policy).join('\n')
+  // A random of its own: what else a seed makes stays the same.
+  const bounded = boundsFrom(randomFrom(seed ^ 0x0b0e), world)
+  const sources = [...policies, ...templates].map(bounded)
   const withSchema = random.chance(0.5)
 
-  const skipping = compile({ policies: text, links })
+  const skipping = compile({ policies: sources, links })
   const denying = skipping.with({ onError: 'deny' })
-  const scanned = parseForScan(text, links)
+  const scanned = parseForScan(sources, links)
   const entities = Entities.fromJson(JSON.stringify(world.entities), withSchema ? world.schema : undefined)
-  const asked = officialAnswers(policies, templates, links, world, withSchema)
+  const texts = new Map(sources.map(({ name, asCondition }) => [name, asCondition]))
+  const plain = (made: readonly MadePolicy[]): (readonly [string, string])[] =>
+    made.map(([id]) => [id, texts.get(id) ?? ''])
+  const asked = officialAnswers(plain(policies), plain(templates), links, world, withSchema)
 
   const disagreements: Disagreement[] = []
   let decisions = 0
@@ -45,10 +50,28 @@ export function compareCase(seed: number): { decisions: number; disagreements: D
     decisions++
     for (const [ours, expected] of pairs) {
       if (!isDeepStrictEqual(ours, expected))
-        disagreements.push({ seed, request, ours, theirs: expected, policies: text })
+        disagreements.push({ seed, request, ours, theirs: expected, policies: [...texts.values()].join('\n') })
     }
   }
   return { decisions, disagreements }
+}
+
+/** A source for each policy. Some have bounds; what these mean is said in Cedar itself by one condition more. */
+export function boundsFrom(
+  random: Random,
+  world: World,
+): (policy: MadePolicy) => PolicySource & { readonly name: string; readonly asCondition: string } {
+  return ([name, text, scopeEnd]) => {
+    const only: Only = {
+      ...(random.chance(0.2) ? { principal: random.pick(world.uids) } : {}),
+      ...(random.chance(0.2) ? { resource: random.pick(world.uids) } : {}),
+    }
+    const bounds = (['principal', 'resource'] as const).flatMap((of) => {
+      const uid = only[of]
+      return uid === undefined ? [] : [` when { ${of} in ${uid.type}::${quote(uid.id)} }`]
+    })
+    return { name, text, only, asCondition: `${text.slice(0, scopeEnd)}${bounds.join('')}${text.slice(scopeEnd)}` }
+  }
 }
 
 interface Summary {

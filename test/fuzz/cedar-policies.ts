@@ -13,25 +13,27 @@ import {
 } from './cedar-world.ts'
 
 export interface MadePolicies {
-  /** Id and text of each. */
-  readonly policies: readonly (readonly [string, string])[]
-  readonly templates: readonly (readonly [string, string])[]
+  readonly policies: readonly MadePolicy[]
+  readonly templates: readonly MadePolicy[]
   readonly links: readonly TemplateLink[]
 }
+
+/** Id, text, and how long the part of the text before the conditions is. */
+export type MadePolicy = readonly [id: string, text: string, scopeEnd: number]
 
 /** Policies about a world: mostly well typed, sometimes not. */
 export function makePolicies(random: Random, world: World, count: number, depth = 3): MadePolicies {
   const maker = new PolicyMaker(random, world)
-  const policies: (readonly [string, string])[] = []
-  const templates: (readonly [string, string])[] = []
+  const policies: MadePolicy[] = []
+  const templates: MadePolicy[] = []
   const links: TemplateLink[] = []
   for (let i = 0; i < count; i++) {
     if (!random.chance(0.1)) {
-      policies.push([`p${i}`, maker.policy(`p${i}`, depth)])
+      policies.push(maker.policy(`p${i}`, depth))
       continue
     }
-    const { text, slots } = maker.template(`t${i}`, depth)
-    templates.push([`t${i}`, text])
+    const { template, slots } = maker.template(`t${i}`, depth)
+    templates.push(template)
     for (let link = random.below(3); link > 0; link--) {
       const values = Object.fromEntries(slots.map((slot) => [slot, random.pick(world.uids)]))
       links.push({ templateId: `t${i}`, newId: `l${i}-${link}`, values })
@@ -49,19 +51,21 @@ class PolicyMaker {
     this.#world = world
   }
 
-  policy(id: string, depth: number): string {
-    return `@id(${quote(id)}) ${this.#effect()}(${this.#scope('principal')}, ${this.#actionScope()}, ${this.#scope('resource')})${this.#conditions(depth)};`
+  policy(id: string, depth: number): MadePolicy {
+    const scope = `@id(${quote(id)}) ${this.#effect()}(${this.#scope('principal')}, ${this.#actionScope()}, ${this.#scope('resource')})`
+    return [id, `${scope}${this.#conditions(depth)};`, scope.length]
   }
 
-  template(id: string, depth: number): { text: string; slots: string[] } {
+  template(id: string, depth: number): { template: MadePolicy; slots: string[] } {
     const slotFor = (name: 'principal' | 'resource'): string =>
       this.#random.pick([`${name} == ?${name}`, `${name} in ?${name}`, `${name} is ${this.#type()} in ?${name}`])
     const withPrincipal = this.#random.chance(0.7)
     const withResource = !withPrincipal || this.#random.chance(0.4)
     const principal = withPrincipal ? slotFor('principal') : this.#scope('principal')
     const resource = withResource ? slotFor('resource') : this.#scope('resource')
+    const scope = `@id(${quote(id)}) ${this.#effect()}(${principal}, ${this.#actionScope()}, ${resource})`
     return {
-      text: `@id(${quote(id)}) ${this.#effect()}(${principal}, ${this.#actionScope()}, ${resource})${this.#conditions(depth)};`,
+      template: [id, `${scope}${this.#conditions(depth)};`, scope.length],
       slots: [...(withPrincipal ? ['?principal'] : []), ...(withResource ? ['?resource'] : [])],
     }
   }

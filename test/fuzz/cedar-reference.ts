@@ -7,14 +7,17 @@ import type { Frame } from '../../src/cedar/frame.ts'
 import type { AccessRequest, PolicyDecision } from '../../src/cedar/index.ts'
 import { toLong } from '../../src/cedar/long.ts'
 import { parsePolicies } from '../../src/cedar/parse-policies.ts'
-import type { Policy, TemplateLink } from '../../src/cedar/policy.ts'
+import type { Policy, PolicySource, TemplateLink } from '../../src/cedar/policy.ts'
 import { EntityRef, isEqual, RecordValue, SetValue, type Value } from '../../src/cedar/value.ts'
 
 // The definition of Cedar's authorization, as short as it can be said: every policy is looked at, every expression is
 // walked. It shares the parser and the values with the engine, and nothing of what makes the engine fast.
 
-export function parseForScan(text: string, links: readonly TemplateLink[]): readonly Policy[] {
-  const { policies, templates } = parsePolicies(text)
+export function parseForScan(
+  sources: string | readonly PolicySource[],
+  links: readonly TemplateLink[],
+): readonly Policy[] {
+  const { policies, templates } = parsePolicies(sources)
   const linked = links.flatMap((link) =>
     templates.filter(({ info }) => info.id === link.templateId).map((template) => template.link(link)),
   )
@@ -53,7 +56,11 @@ interface Scope {
   readonly entities: Entities
 }
 
-function isSatisfied({ scope, conditions }: Policy, world: Scope): boolean {
+function isSatisfied({ only, scope, conditions }: Policy, world: Scope): boolean {
+  for (const name of ['principal', 'resource'] as const) {
+    const within = only?.[name]
+    if (within !== undefined && !isIn(world[name], new EntityRef(within.type, within.id), world)) return false
+  }
   for (const name of ['principal', 'action', 'resource'] as const)
     if (!fits(scope[name], world[name], world)) return false
   for (const { kind, body } of conditions) if (bool(evaluate(body, world)) !== (kind === 'when')) return false

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile, Entities } from '../../src/cedar/index.ts'
-import { compareCase } from './cedar-differential.ts'
+import { compile, Entities, type PolicySource } from '../../src/cedar/index.ts'
+import { boundsFrom, compareCase } from './cedar-differential.ts'
 import { makePolicies } from './cedar-policies.ts'
 import { randomFrom } from './cedar-random.ts'
 import { decideByScan, parseForScan } from './cedar-reference.ts'
@@ -23,14 +23,19 @@ test('the index finds what a scan of all policies finds, also after changes', ()
     const world = makeWorld(random)
     const entities = Entities.fromJson(world.entities)
     const all = makePolicies(random, world, 150, 2)
-    const text = new Map([...all.policies, ...all.templates])
+    const bounded = boundsFrom(randomFrom(seed + 100), world)
+    const sources = [...all.policies, ...all.templates].map(bounded)
+    const sourcesOf = (ids: Iterable<string>): PolicySource[] => {
+      const wanted = new Set(ids)
+      return sources.filter(({ name }) => wanted.has(name))
+    }
     const templates = new Set(all.templates.map(([id]) => id))
 
-    const here = new Set(text.keys())
-    let engine = compile({ policies: [...text.values()].join('\n'), links: all.links })
+    const here = new Set(sources.map(({ name }) => name))
+    let engine = compile({ policies: sources, links: all.links })
     for (let round = 0; round < 4; round++) {
       const links = all.links.filter(({ newId }) => engine.policy(newId) !== undefined)
-      const policies = parseForScan([...here].map((id) => text.get(id)).join('\n'), links)
+      const policies = parseForScan(sourcesOf(here), links)
       for (const request of random.list(60, 60, () => ({
         principal: random.pick(world.uids),
         action: { type: 'Action', id: random.pick(ACTIONS) },
@@ -47,10 +52,10 @@ test('the index finds what a scan of all policies finds, also after changes', ()
         )
       }
       const remove = [...here].filter((id) => !templates.has(id) && random.chance(0.3))
-      const add = [...text.keys()].filter((id) => !here.has(id) && random.chance(0.5))
+      const add = sources.map(({ name }) => name).filter((id) => !here.has(id) && random.chance(0.5))
       for (const id of remove) here.delete(id)
       for (const id of add) here.add(id)
-      engine = engine.with({ remove, add: add.map((id) => text.get(id) ?? '').join('\n') })
+      engine = engine.with({ remove, add: sourcesOf(add) })
     }
   }
 })
