@@ -207,7 +207,9 @@ function questionsAbout(
     tool,
     originsOf: (args) => ports.origin.originsOf(conversationOf(ctx), args),
   })
-  const actions = new Set(Object.keys(inputOf(params)).map((key) => kept.state.expectedAnswer(kept.scope, key) ?? ''))
+  const actions = new Set(
+    Object.keys(inputOf(params)).map((key) => kept.state.expectedAnswer(kept.owner, kept.scope, key) ?? ''),
+  )
   return [first, ...more, ...[...actions].map((action) => serverQuestion(action, kept.upstream.id))]
 }
 
@@ -217,12 +219,14 @@ function inputOf(params: JsonObject): JsonObject {
 }
 
 /** Answers to questions that were not let through do not go up; the server asks again, and that is decided. */
-function withoutUnaskedInput<Message extends RpcMessage>(message: Message, { state, scope }: McpKept): Message {
+function withoutUnaskedInput<Message extends RpcMessage>(message: Message, { state, owner, scope }: McpKept): Message {
   if ((message.kind !== 'request' && message.kind !== 'notification') || message.params.inputResponses === undefined) {
     return message
   }
   const given = Object.entries(inputOf(message.params))
-  const inputResponses = Object.fromEntries(given.filter(([key]) => state.expectedAnswer(scope, key) !== undefined))
+  const inputResponses = Object.fromEntries(
+    given.filter(([key]) => state.expectedAnswer(owner, scope, key) !== undefined),
+  )
   return { ...message, params: { ...message.params, inputResponses } }
 }
 
@@ -236,7 +240,8 @@ function inspectClientAnswer(
   deps: McpDeps,
 ): Inspection<McpKept> {
   const { id } = message
-  const action = id === null || generation === 'stateless' ? undefined : deps.state.expectedAnswer(kept.scope, id)
+  const action =
+    id === null || generation === 'stateless' ? undefined : deps.state.expectedAnswer(kept.owner, kept.scope, id)
   if (action === undefined || id === null) {
     throw new GatewayError('body_invalid', 'no request of the server waits for this answer')
   }
@@ -246,7 +251,7 @@ function inspectClientAnswer(
     detail: { method: 'answer' },
     kept,
     proceed: (decisions) => {
-      deps.state.forgetAnswer(kept.scope, id)
+      deps.state.forgetAnswer(kept.owner, kept.scope, id)
       return allOrRefuse(ctx, questions, decisions, post, deps)
     },
   }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Clock, type Context, newId } from '../../kernel/index.ts'
-import { ExpiringMap } from './expiring-map.ts'
 import type { RpcId } from './json-rpc.ts'
+import { SharedMap } from './shared-map.ts'
 
 /** A session of an upstream (2025-11-25 and before), under a name of our own that only its owner can use. */
 export interface McpSession {
@@ -15,45 +15,46 @@ export interface McpSession {
  * sessions gone (404) and begin new ones, as the protocol has it.
  */
 export class McpState {
-  readonly #sessions: ExpiringMap<McpSession & { readonly owner: string }>
-  readonly #asked: ExpiringMap<string>
+  readonly #sessions: SharedMap<McpSession>
+  readonly #asked: SharedMap<string>
   readonly #eventKey = randomBytes(32)
   readonly #clock: Clock
 
-  constructor(clock: Clock) {
+  /** How many sessions, and requests of servers that wait for an answer, are remembered at most. */
+  constructor(clock: Clock, limits = { sessions: 20_000, asked: 50_000 }) {
     this.#clock = clock
-    this.#sessions = new ExpiringMap(clock, 20_000, 24 * HOUR)
-    this.#asked = new ExpiringMap(clock, 50_000, HOUR)
+    this.#sessions = new SharedMap(clock, limits.sessions, 24 * HOUR)
+    this.#asked = new SharedMap(clock, limits.asked, HOUR)
   }
 
   openSession(owner: string, server: string, upstreamId: string): McpSession {
     const session = { id: newId('mcs', this.#clock.now()), server, upstreamId }
-    this.#sessions.set(session.id, { ...session, owner })
+    this.#sessions.set(owner, session.id, session)
     return session
   }
 
   /** The session of this name, if it is this owner's with this server. */
   session(id: string, owner: string, server: string): McpSession | undefined {
-    const session = this.#sessions.get(id)
-    return session?.owner === owner && session.server === server ? session : undefined
+    const session = this.#sessions.get(owner, id)
+    return session?.server === server ? session : undefined
   }
 
-  closeSession(id: string): void {
-    this.#sessions.delete(id)
+  closeSession(owner: string, id: string): void {
+    this.#sessions.delete(owner, id)
   }
 
   /** A request of a server was let through to its client, because `action` was allowed. */
-  expectAnswer(scope: string, key: RpcId, action: string): void {
-    this.#asked.set(`${scope} ${JSON.stringify(key)}`, action)
+  expectAnswer(owner: string, scope: string, key: RpcId, action: string): void {
+    this.#asked.set(owner, `${scope} ${JSON.stringify(key)}`, action)
   }
 
   /** By which action the server was allowed to ask; `undefined` where it did not ask, or asked in vain. */
-  expectedAnswer(scope: string, key: RpcId): string | undefined {
-    return this.#asked.get(`${scope} ${JSON.stringify(key)}`)
+  expectedAnswer(owner: string, scope: string, key: RpcId): string | undefined {
+    return this.#asked.get(owner, `${scope} ${JSON.stringify(key)}`)
   }
 
-  forgetAnswer(scope: string, key: RpcId): void {
-    this.#asked.delete(`${scope} ${JSON.stringify(key)}`)
+  forgetAnswer(owner: string, scope: string, key: RpcId): void {
+    this.#asked.delete(owner, `${scope} ${JSON.stringify(key)}`)
   }
 
   /** An event's id in a form with which only who got the event can ask for what came after it. */

@@ -47,7 +47,7 @@ const MAX_ASKED = 100
 function checkStatus({ kept, request }: McpExchange, answer: UpstreamAnswer): void {
   const { status } = answer
   if (kept.session !== undefined && (status === 404 || (request.method === 'DELETE' && status < 300))) {
-    kept.state.closeSession(kept.session.id)
+    kept.state.closeSession(kept.owner, kept.session.id)
   }
   if (status === 401 || status === 407) {
     answer.discard()

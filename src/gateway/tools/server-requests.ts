@@ -26,13 +26,13 @@ export async function admitServerRequest(
     return false
   }
   if (request.method === 'ping') {
-    kept.state.expectAnswer(kept.scope, request.id, 'toolserver:connect')
+    kept.state.expectAnswer(kept.owner, kept.scope, request.id, 'toolserver:connect')
     return true
   }
   const question = questionFor(kept.upstream.id, request.method)
   const { decisions } = await exchange.decide([question], detailOf([request.method]))
   if (decisions.every(({ decision }) => decision === 'allow')) {
-    kept.state.expectAnswer(kept.scope, request.id, question.action)
+    kept.state.expectAnswer(kept.owner, kept.scope, request.id, question.action)
     return true
   }
   tellDenied(exchange, request)
@@ -59,7 +59,7 @@ export async function admitInputRequests(
   const { decisions } = await exchange.decide(questions, detailOf(methods))
   if (!decisions.every(({ decision }) => decision === 'allow')) return { admitted: false, methods }
   for (const [index, { key }] of asked.entries()) {
-    kept.state.expectAnswer(kept.scope, key, questions[index]?.action ?? '')
+    kept.state.expectAnswer(kept.owner, kept.scope, key, questions[index]?.action ?? '')
   }
   return { admitted: true, methods }
 }
