@@ -1,10 +1,11 @@
 import { Entities, type EntityJson, type UidJson, type ValueJson } from '../cedar/index.ts'
+import { inheritClassification } from './classification.ts'
 
 /** The entities of one tenant, by the source that knows them. */
 export interface EntityIndex {
   /**
    * Replaces what `source` has given before. Several sources may know something of one entity: it has the parents and
-   * the attributes of all of them. Throws `CedarError`, changing nothing, for what does not fit the schema.
+   * the attributes of all of them; where they differ, the tenant, the directory and the catalogue know best. Throws `CedarError`, changing nothing, for what does not fit the schema.
    */
   put(source: string, list: readonly EntityJson[]): void
   /**
@@ -16,6 +17,8 @@ export interface EntityIndex {
   expire(now: number): void
   /** Reads everything anew with another schema. */
   setSchema(schema: string): void
+  /** One entity as all sources together have it. */
+  entity(uid: { readonly type: string; readonly id: string }): EntityJson | undefined
   /** The entities, and for one question some more. */
   with(more: readonly EntityJson[] | undefined): Entities
 }
@@ -43,7 +46,7 @@ export function entityIndex(declared: string): EntityIndex {
     const touched = [...changes.keys()].filter((key) => source.get(key)?.text !== changes.get(key)?.text)
     if (touched.length === 0) return
     const before = touched.map((key) => [key, source.get(key)] as const)
-    bySource = bySource.has(name) ? bySource : new Map(bySource).set(name, source)
+    bySource = bySource.has(name) ? bySource : withSource(bySource, name, source)
     set(
       source,
       touched.map((key) => [key, changes.get(key)] as const),
@@ -59,12 +62,14 @@ export function entityIndex(declared: string): EntityIndex {
   return {
     put(source, list) {
       const before: Source = bySource.get(source) ?? new Map()
-      const after = new Map(list.map((entity) => [keyOf(entity.uid), { entity, text: JSON.stringify(entity) }]))
+      const after = new Map(
+        inheritClassification(list).map((entity) => [keyOf(entity.uid), { entity, text: JSON.stringify(entity) }]),
+      )
       const touched = [...new Set([...before.keys(), ...after.keys()])].filter(
         (key) => before.get(key)?.text !== after.get(key)?.text,
       )
       if (touched.length === 0) return
-      const next = new Map(bySource).set(source, after)
+      const next = withSource(bySource, source, after)
       all = touched.length > all.size / 4 ? rebuilt(next, schema) : changed(all, next, touched)
       bySource = next
     },
@@ -90,6 +95,7 @@ export function entityIndex(declared: string): EntityIndex {
       all = rebuilt(bySource, next)
       schema = next
     },
+    entity: (uid) => merged(keyOf(uid), bySource),
     with: (more) => (more === undefined || more.length === 0 ? all : all.with({ put: more })),
   }
 }
@@ -99,6 +105,14 @@ interface Entry {
   readonly text: string
 }
 type Source = Map<string, Entry>
+
+/** Who knows a thing best: what these say of it counts, whatever others say. */
+const FIRST = ['tenant', 'directory', 'catalog']
+
+function withSource(sources: ReadonlyMap<string, Source>, name: string, source: Source): ReadonlyMap<string, Source> {
+  const rank = (one: string): number => (FIRST.includes(one) ? FIRST.indexOf(one) : FIRST.length)
+  return new Map([...new Map(sources).set(name, source)].sort(([a], [b]) => rank(a) - rank(b)))
+}
 
 function set(source: Source, entries: readonly (readonly [string, Entry | undefined])[]): void {
   for (const [key, entry] of entries) {

@@ -28,6 +28,8 @@ export interface PoliciesInForce {
   put(files: readonly PolicyFile[]): Promise<void>
   /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
+  /** What somebody has now. */
+  grantsOf(assignee: RoleChange['assignee']): readonly RoleGrant[]
   /** Roles that the tenant has declared. */
   declared(): ReadonlySet<string>
   /** The set with one grant more; nothing is put in force. Throws `policies_invalid`. */
@@ -131,6 +133,7 @@ export function policiesInForce(
       declared = roles.declared
       for (const change of changes) noteRoles(change)
     },
+    grantsOf: (assignee) => held.get(keyOf(assignee))?.grants ?? [],
     declared: () => declared,
     supposing(grant) {
       const { assignee } = grant

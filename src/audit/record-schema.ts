@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { DecisionBody, OutcomeBody } from './record.ts'
+import type { DecisionBody, OutcomeBody, RecordKind } from './record.ts'
 
 // What stands in the bodies of records, for readers of records and for docs/reference/records.md. Appending does not
 // run it: the types say the same, and a request would pay for it twice.
@@ -22,15 +22,19 @@ const question = z.object({
   reasons: z.array(reason),
   context: object.optional(),
   argumentsDigest: z.string().optional(),
+  resourceState: object.optional(),
 })
 
-/** Version 1 of the bodies, by kind of record. `token`, `signin`, `change` and `alert` are free in their form. */
+const chain = z.array(z.object({ kind: z.enum(['User', 'Service', 'Agent', 'Device']), id: z.string() }))
+const authentication = z.looseObject({ method: z.string(), at: z.number() })
+
+/**
+ * Version 1 of the bodies, by kind of record. What a `change` or an `alert` says beyond these fields depends on its
+ * `operation` or `alert`.
+ */
 export const bodySchemas = {
   decision: z.object({
-    chain: z
-      .array(z.object({ kind: z.enum(['User', 'Service', 'Agent', 'Device']), id: z.string() }))
-      .min(1)
-      .describe('from the subject, on whose behalf, to the actor that made the request'),
+    chain: chain.min(1).describe('from the subject, on whose behalf, to the actor that made the request'),
     delegation: z.string().optional().describe('id of the delegation record that the chain was taken from'),
     credential: z.string().describe('`jti` of the access token, or the id of the gateway key'),
     authentication: z
@@ -40,7 +44,9 @@ export const bodySchemas = {
     resource: resource.describe('what the action is on'),
     resourceState: object.optional().describe('version or digest, classification and availability of the resource'),
     context: object.describe('the facts that it was decided on'),
-    permissions: object.optional().describe('roles and level of each principal of the chain'),
+    permissions: object
+      .optional()
+      .describe('by principal of the chain: attributes such as its level, `in` what it belongs to, and its `roles`'),
     decision: verdict,
     reasons: z.array(reason).describe('the policies that decided'),
     errors: z.array(z.string()).describe('policies that could not be evaluated, and why'),
@@ -53,7 +59,11 @@ export const bodySchemas = {
     remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
     operation: z.string().optional().describe('which operation, in administration'),
     target: object.optional().describe('what the operation was on, in administration'),
-    reasoning: z.string().optional().describe('what the agent gave as its reasons, where it gave any'),
+    reasoning: z
+      .string()
+      .max(4096)
+      .optional()
+      .describe('what the agent gave as its reasons, in the header `Sallyport-Reasoning`; at most 4096 characters'),
     questions: z.array(question).optional().describe('the single decisions, where one request asked for several'),
     answered: z
       .boolean()
@@ -69,13 +79,68 @@ export const bodySchemas = {
     questions: z.array(question).optional().describe('what was decided on the answer, such as the tool calls in it'),
     detail: object.optional(),
   }),
+  signin: z.looseObject({
+    event: z.string().describe('`signin`, `signout` or `refused`'),
+    principal: z.string().describe('id of the person'),
+    authentication: authentication.optional().describe('how the person proved who they are, and when'),
+    error: z.string().optional().describe('why it was refused'),
+  }),
+  token: z.looseObject({
+    event: z.string().describe('`issued`, `exchanged`, `revoked` or `refused`'),
+    client: z.string().describe('id of the client that asked for it'),
+    error: z.string().optional().describe('why it was refused'),
+    unrecorded: z.number().optional().describe('refusals of the last minute that are not on record one by one'),
+    token: z.string().optional().describe('its `jti`'),
+    chain: chain.optional().describe('from the subject to the actor'),
+    delegation: z.string().optional().describe('id of the delegation record'),
+    scope: z.array(z.string()).optional().describe('what it allows at most'),
+    audience: z.string().optional().describe('where it can be used'),
+    authentication: z.string().optional().describe('how the client proved who it is'),
+    expiresAt: z.number().optional().describe('milliseconds since the epoch'),
+  }),
+  change: z.looseObject({
+    operation: z
+      .string()
+      .optional()
+      .describe('`retention`, `log:forget` or `log:continue`: what Sallyport did, or was ordered to do'),
+    what: z.string().optional().describe('`access-request`: what has ended by the clock'),
+    person: z.string().optional().describe('whom `log:forget` is about'),
+    by: z.array(z.string()).optional().describe('ids of the chain that ordered it'),
+    rules: object.optional().describe('the rules of `retention` that were applied'),
+    records: z.number().optional().describe('how many bodies were destroyed'),
+    from: z.string().optional().describe('with `log:continue`, the name that the log signed under'),
+    to: z.string().optional().describe('with `log:continue`, the name that it signs under from this record on'),
+    size: z.number().optional().describe('with `log:continue`, how many records were there'),
+    after: z.string().optional().describe('with `log:continue`, the last checkpoint known of what came before'),
+    lost: z.number().optional().describe('with `log:continue`, how many signed records are gone, as far as is known'),
+    witnesses: z.array(object).optional().describe('with `log:continue`, what witnesses said that they had cosigned'),
+    reason: z.string().optional().describe('with `log:continue`, what the operator gave as the reason'),
+  }),
+  alert: z.looseObject({
+    alert: z.string().describe('`tool_quarantined` or `limit_used`: what has happened'),
+    title: z.string().optional().describe('a sentence for a person'),
+    severity: z.enum(['low', 'medium', 'high']).optional().describe('`medium` without it'),
+    chain: chain.optional().describe('whose request brought it about'),
+    server: z.string().optional().describe('with `tool_quarantined`, the tool server'),
+    tools: z.array(object).optional().describe('with `tool_quarantined`, names and digests'),
+    limit: z.string().optional().describe('with `limit_used`, the statement that limits'),
+    allowance: z.string().optional().describe('with `limit_used`, as in `50000 tokens/day`'),
+    share: z.number().optional().describe('with `limit_used`, in percent'),
+  }),
 } as const
 
 // The schema and the types must not drift apart: what a type names and the schema does not fails here.
-const NAMES: {
+const NAMES: Readonly<Record<RecordKind, Readonly<Record<string, unknown>>>> & {
   readonly decision: Record<keyof DecisionBody, unknown>
   readonly outcome: Record<keyof OutcomeBody, unknown>
-} = { decision: bodySchemas.decision.shape, outcome: bodySchemas.outcome.shape }
+} = {
+  decision: bodySchemas.decision.shape,
+  outcome: bodySchemas.outcome.shape,
+  signin: bodySchemas.signin.shape,
+  token: bodySchemas.token.shape,
+  change: bodySchemas.change.shape,
+  alert: bodySchemas.alert.shape,
+}
 
 /** docs/reference/records.md, made from the schema. */
 export function recordsReference(): string {
@@ -92,9 +157,9 @@ Made from \`src/audit/record-schema.ts\`; a test keeps the two the same. This is
 stands in each record's leaf.
 
 Every record has an \`index\`, a \`kind\`, the \`tenant\`, the request's \`txn\` and \`trace\`, and \`at\` (milliseconds since
-the epoch). The kinds \`decision\` and \`outcome\` have the bodies below. \`signin\`, \`token\`, \`change\` and \`alert\` hold
-what their room writes; \`chain\`, \`principal\`, \`action\`, \`resource\`, \`decision\` and \`reasons\` in them can be searched
-for as in a decision. A decision also reads an \`outcome\`: the status and index of its outcome record, \`pending\` while
+the epoch), and a body by its kind. \`signin\`, \`token\`, \`change\` and \`alert\` may hold more than stands here. In every
+kind \`chain\`, \`principal\`, \`action\`, \`resource\`, \`decision\` and \`reasons\` can be searched for as in a decision, and
+the words of all texts in full text, except for \`argumentsDigest\` and \`revision\`. A decision also reads an \`outcome\`: the status and index of its outcome record, \`pending\` while
 the request runs, or \`unknown\` where the process ended before there was one. A record that was forgotten has
 \`erased: true\`, and nothing of its body.
 

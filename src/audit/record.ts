@@ -20,6 +20,7 @@ export type DecidedQuestion = {
   readonly reasons: readonly DecisionReason[]
   readonly context?: JsonObject
   readonly argumentsDigest?: string
+  readonly resourceState?: JsonObject
 }
 
 /** What was asked, on which facts it was decided, and why. One for each request. */

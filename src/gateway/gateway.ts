@@ -19,14 +19,15 @@ import { createMcpProtocol, ToolListings } from './tools/index.ts'
 export interface Gateway {
   /**
    * Answers a request below `/t/TENANT/gw/PROTOCOL`; `rest` is what follows, query included. The body must still be on
-   * the request. Never rejects. `maxBody` in bytes, `trace` a W3C trace id.
+   * the request. Never rejects. `maxBody` in bytes, `trace` a W3C trace id,
+   * `reasoning` what the caller gives as its reasons.
    */
   handle(
     protocol: string,
     rest: string,
     request: IncomingMessage,
     response: ServerResponse,
-    options: { readonly trace: string; readonly maxBody: number },
+    options: { readonly trace: string; readonly maxBody: number; readonly reasoning?: string | undefined },
   ): Promise<void>
   /** Breaks off every open request in which one of these takes part, itself or as the sponsor of an agent. */
   cut(principals: Iterable<PrincipalId>): void
@@ -110,13 +111,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   ]
 
   return {
-    async handle(name, rest, request, response, { trace, maxBody }) {
+    async handle(name, rest, request, response, { trace, maxBody, reasoning }) {
       const protocol = protocols.get(name)
       const sink = new NodeSink(request, response)
       try {
         // What names no protocol is an endpoint of none, whatever follows; somebody has to say so.
         const path = protocol === undefined ? `/gw/${name}` : rest
-        const arrival = arrivalOf(request, path, { trace, maxBody })
+        const arrival = arrivalOf(request, path, { trace, maxBody, reasoning })
         const end = await serve(protocol ?? openAi, arrival, sink, ports, flights)
         options.ended?.(protocol === undefined ? 'unknown' : name, end)
       } catch (error) {

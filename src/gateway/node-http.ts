@@ -7,7 +7,7 @@ import type { Arrival, ClientSink } from './protocol.ts'
 export function arrivalOf(
   request: IncomingMessage,
   rest: string,
-  options: { readonly trace: string; readonly maxBody: number },
+  options: { readonly trace: string; readonly maxBody: number; readonly reasoning?: string | undefined },
 ): Arrival {
   const mark = rest.indexOf('?')
   return {
@@ -16,6 +16,7 @@ export function arrivalOf(
     query: mark < 0 ? '' : rest.slice(mark),
     headers: request.headers,
     trace: options.trace,
+    reasoning: options.reasoning,
     address: request.socket.remoteAddress,
     body: () => readBody(request, options.maxBody),
   }

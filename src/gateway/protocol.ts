@@ -40,6 +40,8 @@ export interface Protocol<Target = unknown, Kept = unknown> {
 export interface Arrival extends Omit<GatewayRequest, 'body'> {
   /** W3C trace id. */
   readonly trace: string
+  /** What the caller gives as its reasons, for the record. */
+  readonly reasoning?: string | undefined
   /** The IP address at the other end of the connection. */
   readonly address?: string | undefined
   /** Reads the body, once. Rejects with `body_too_large`, or with `client_gone` where it never ends. */

@@ -32,6 +32,7 @@ export async function administer(
       at: started,
       body: {
         ...decisionBody(ctx, question.action, question.resource, decision),
+        ...tenant.access.recordedState(ctx, question.resource),
         operation: operation.summary,
         target: operation.target,
       },
@@ -117,6 +118,7 @@ export function decisionBody(
     })),
     errors: decision.errors.map(({ policy, message }) => `${policy}: ${message}`),
     revision: decision.revision,
+    ...(ctx.reasoning === undefined ? {} : { reasoning: ctx.reasoning }),
     ...(decision.remedy === undefined ? {} : { remedy: decision.remedy }),
     ...(decision.advice === undefined ? {} : { advice: decision.advice.map((one) => ({ ...one })) }),
     ...(decision.approval === undefined ? {} : { approval: decision.approval }),

@@ -35,6 +35,7 @@ export async function answerAsked(
   const [admission = decided] = admitted.refused ?? []
   const body: DecisionBody = {
     ...decisionBody(ctx, operation.action, resource, admission),
+    ...tenant.access.recordedState(ctx, resource),
     operation: operation.summary,
   }
   const append = (said: Partial<DecisionBody>, persons: readonly string[], reserved: readonly Reserved[]) =>

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { traceOf } from './edge.ts'
 import { HttpError } from './errors.ts'
+import { reasoningOf } from './reasoning.ts'
 import type { HttpServerOptions } from './server.ts'
 
 export const GATEWAY_PATHS = ['/t/:tenant/gw/:protocol', '/t/:tenant/gw/:protocol/*'] as const
@@ -22,6 +23,7 @@ export function mountGateway(scope: FastifyInstance, options: HttpServerOptions)
       const rest = request.raw.url?.slice(mount.length) ?? ''
       await tenant.gateway.handle(protocol, rest, request.raw, reply.raw, {
         trace: traceOf(request.headers),
+        reasoning: reasoningOf(request.headers),
         maxBody: options.maxBody,
       })
     })

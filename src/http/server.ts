@@ -10,6 +10,7 @@ import { HttpError } from './errors.ts'
 import { mountGateway } from './mount-gateway.ts'
 import { mountIssuer } from './mount-issuer.ts'
 import { mountPublicEndpoints } from './public-endpoints.ts'
+import { reasoningOf } from './reasoning.ts'
 import { Bytes, type Call, type Route, streamed } from './route.ts'
 import { statusOf } from './status.ts'
 import type { TenantFace } from './tenant-face.ts'
@@ -136,7 +137,9 @@ async function callingOf(request: FastifyRequest, options: HttpServerOptions): P
   const { tenant: id = '' } = paramsOf(request)
   const tenant = options.tenant(id)
   if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
-  return { tenant, ctx: { ...(await tenant.authenticate(request.headers)), address: request.ip } }
+  const reasoning = reasoningOf(request.headers)
+  const ctx = { ...(await tenant.authenticate(request.headers)), address: request.ip }
+  return { tenant, ctx: reasoning === undefined ? ctx : { ...ctx, reasoning } }
 }
 
 function paramsOf(request: FastifyRequest): Readonly<Record<string, string>> {

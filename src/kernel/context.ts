@@ -73,4 +73,6 @@ export interface Context {
   readonly caller: Caller
   /** The caller's IP address, where the edge knows it. */
   readonly address?: string
+  /** What the caller gives as its reasons for this request; for the record, never for a decision. */
+  readonly reasoning?: string
 }

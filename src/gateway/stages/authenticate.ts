@@ -6,6 +6,8 @@ import type { Arrival, Protocol } from '../protocol.ts'
 export async function authenticate(protocol: Protocol, arrival: Arrival, ports: GatewayPorts): Promise<Context> {
   const audience = ports.publicUrl + protocol.audienceOf(arrival.path)
   const { caller, txn } = await ports.authorization.authenticateBearer(arrival.headers, audience)
+  const { address, reasoning } = arrival
   const ctx = { tenant: ports.tenant, txn, trace: arrival.trace, clock: ports.clock, caller }
-  return arrival.address === undefined ? ctx : { ...ctx, address: arrival.address }
+  const known = address === undefined ? ctx : { ...ctx, address }
+  return reasoning === undefined ? known : { ...known, reasoning }
 }

@@ -33,7 +33,7 @@ export interface DecidedRequest {
  * nothing happens at all when this rejects.
  */
 export function recordDecision(ctx: Context, decided: DecidedRequest, ports: GatewayPorts): Promise<number> {
-  return append(ctx, bodyOf(ctx, decided), ports)
+  return append(ctx, bodyOf(ctx, decided, ports), ports)
 }
 
 /** The record of a request that was refused before anything could be decided. `about` says what is known of it. */
@@ -53,6 +53,7 @@ export function recordRefusal(
     errors: [],
     revision: ports.access.revision(),
     refusal: error.code,
+    ...ports.access.recordedState(ctx, about.resource),
   }
   return append(ctx, body, ports)
 }
@@ -62,7 +63,7 @@ function append(ctx: Context, body: GatewayDecision, ports: GatewayPorts): Promi
   return ports.log.append({ kind: 'decision', tenant, txn, trace, at: ctx.clock.now(), body })
 }
 
-function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
+function bodyOf(ctx: Context, decided: DecidedRequest, ports: GatewayPorts): GatewayDecision {
   const { questions, decisions, outcome } = decided
   const at = decisions.findIndex((one) =>
     decided.deciding === undefined ? one.decision === outcome : one === decided.deciding,
@@ -79,6 +80,10 @@ function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
     errors: decision === undefined ? [] : errorsOf(decision),
     revision: decision?.revision ?? '',
   }
+  const { permissions, resourceState } = ports.access.recordedState(ctx, question.resource)
+  body.permissions = permissions
+  if (resourceState !== undefined) body.resourceState = resourceState
+  if (ctx.reasoning !== undefined) body.reasoning = ctx.reasoning
   if (decision?.remedy !== undefined) body.remedy = decision.remedy
   if (decision?.advice !== undefined) body.advice = decision.advice.map((one) => ({ ...one }))
   if (decision?.approval !== undefined) body.approval = decision.approval
@@ -88,7 +93,8 @@ function bodyOf(ctx: Context, decided: DecidedRequest): GatewayDecision {
   if (decided.within !== undefined) body.within = decided.within
   if (decided.hidden === true) body.hidden = true
   if (decided.detail !== undefined) body.detail = decided.detail
-  if (questions.length > 1) body.questions = questions.map((one, index) => questionOf(one, decisions[index]))
+  if (questions.length > 1)
+    body.questions = questions.map((one, index) => questionOf(ctx, one, decisions[index], ports))
   return body
 }
 
@@ -102,10 +108,13 @@ function callerOf(ctx: Context): Pick<DecisionBody, 'chain' | 'delegation' | 'cr
 }
 
 function questionOf(
+  ctx: Context,
   question: Asked,
   decision: Decision | undefined,
+  ports: GatewayPorts,
 ): DecidedQuestion & { readonly origin?: JsonObject } {
   const origin = originOf(question)
+  const { resourceState } = ports.access.recordedState(ctx, question.resource)
   return {
     action: question.action,
     resource: question.resource,
@@ -113,6 +122,7 @@ function questionOf(
     reasons: decision === undefined ? [] : reasonsOf(decision),
     ...(question.argumentsDigest === undefined ? {} : { argumentsDigest: question.argumentsDigest }),
     ...(origin === undefined ? {} : { origin }),
+    ...(resourceState === undefined ? {} : { resourceState }),
   }
 }
 
