@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { exportJWK, generateKeyPair } from 'jose'
 import { type Sallyport, startSallyport } from '../../../examples/tour/sallyport.ts'
 
-/** A started Sallyport with one scenario, and the service `harness` that asks it. */
+/** A started Sallyport with one scenario, and a service that asks it. */
 export interface AuthzenHouse {
   readonly sallyport: Sallyport
   readonly issuer: string
@@ -19,22 +19,24 @@ export interface AuthzenHouse {
 }
 
 /** `folder` has the files that a user would write: `tenant.yaml`, and what it names. */
-export async function openAuthzenHouse(folder: string): Promise<AuthzenHouse> {
+export async function openAuthzenHouse(folder: string, service = 'harness'): Promise<AuthzenHouse> {
   const sallyport = await startSallyport()
   try {
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
     const own = mkdtempSync(join(tmpdir(), 'sallyport-authzen-'))
     try {
       const harness = join(own, 'harness.yaml')
-      const known = { ...(await exportJWK(publicKey)), kid: 'harness-1', alg: 'ES256' }
-      writeFileSync(harness, JSON.stringify({ services: { harness: { name: 'Harness', keys: [known] } } }))
-      await succeed(sallyport, 'apply', '-f', join(folder, 'tenant.yaml'), '-f', harness)
+      const known = { ...(await exportJWK(publicKey)), kid: `${service}-1`, alg: 'ES256' }
+      writeFileSync(harness, JSON.stringify({ services: { [service]: { keys: [known] } } }))
+      // The policies of the scenario take the place of those by which the demo's people may apply anything.
+      await succeed(sallyport, 'apply', '-f', harness)
+      await succeed(sallyport, 'apply', '-f', join(folder, 'tenant.yaml'))
       const credentials = join(own, 'credentials.json')
-      const secret = { ...(await exportJWK(privateKey)), kid: 'harness-1' }
+      const secret = { ...(await exportJWK(privateKey)), kid: `${service}-1` }
       const { principals, ...rest } = sallyport.credentials
-      const withHarness = { ...principals, harness: { client_id: 'harness', private_key_jwk: secret } }
+      const withHarness = { ...principals, [service]: { client_id: service, private_key_jwk: secret } }
       writeFileSync(credentials, JSON.stringify({ ...rest, principals: withHarness }))
-      const token = await succeed(sallyport, '--credentials', credentials, 'token', 'harness', '--audience', 'api')
+      const token = await succeed(sallyport, '--credentials', credentials, 'token', service, '--audience', 'api')
       return houseOf(sallyport, token.trim())
     } finally {
       rmSync(own, { recursive: true, force: true })
