@@ -2,10 +2,10 @@ import type { Context } from '../../kernel/index.ts'
 import { digestJson, type Json } from '../../kernel/index.ts'
 import { LOCAL_SERVER, localToolEntity, type ToolEntry, toolEntityId } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
+import { parseStrictJson } from '../json-text.ts'
 import { conversationOf, type GatewayPorts } from '../ports.ts'
 import type { Asked } from '../protocol.ts'
 import { checkArgumentNames } from '../tools/argument-names.ts'
-import { parseStrictJson } from '../tools/json-text.ts'
 
 /** A call that a model wants its client to make, complete. */
 export interface ToolCall {

@@ -1,6 +1,6 @@
 import type { Json } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
-import { parseStrictJson } from '../tools/json-text.ts'
+import { parseStrictJson } from '../json-text.ts'
 
 export type JsonObject = { readonly [name: string]: Json }
 

@@ -1,7 +1,7 @@
 import type { Json } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import { hasTooManyMembers } from '../json-members.ts'
-import { parseStrictJson } from './json-text.ts'
+import { parseStrictJson } from '../json-text.ts'
 
 export type JsonObject = { readonly [name: string]: Json }
 export type RpcId = string | number

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from './errors.ts'
 import { parseStrictJson } from './json-text.ts'
 
 const parse = (text: string) => parseStrictJson(Buffer.from(text))

@@ -1,5 +1,5 @@
-import type { Json } from '../../kernel/index.ts'
-import { GatewayError } from '../errors.ts'
+import type { Json } from '../kernel/index.ts'
+import { GatewayError } from './errors.ts'
 
 /**
  * Reads JSON that every reader understands alike, because what is decided here must be what the upstream acts on.
