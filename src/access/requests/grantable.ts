@@ -76,6 +76,10 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
     }
     return cached.roles
   }
+  const applies = (action: string, type: string, kind: PrincipalRef['kind']): boolean => {
+    const declaredAs = actions.find(({ id }) => id === action)
+    return declaredAs?.resources.includes(type) === true && declaredAs.principals.includes(kind)
+  }
   const grantsOf = (role: string, { subject, resource }: Wished): readonly string[] => {
     const own = new Set(roles().get(role) ?? [])
     const types = typesIn(resource.type)
@@ -91,7 +95,9 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
   const offerOf = (asker: Context, wished: Wished, role: string): Offer | undefined => {
     const grants = grantsOf(role, wished)
     const { subject, action, resource } = wished
-    if (grants.length === 0 || (action !== undefined && !grants.includes(action))) return undefined
+    if (grants.length === 0) return undefined
+    if (action !== undefined && !(grants.includes(action) && applies(action, resource.type, subject.kind)))
+      return undefined
     const assignee = { type: subject.kind, id: subject.id }
     // Far enough ahead: what is asked here is whether it would help, not for how long.
     const until = asker.clock.now() + 86_400_000
@@ -114,7 +120,7 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
     let looked = 0
     for (const target of [resource, ...contentsOf(resource, typesIn(resource.type), known())]) {
       for (const id of grants) {
-        if (actions.find((one) => one.id === id)?.resources.includes(target.type) !== true) continue
+        if (!applies(id, target.type, ctx.caller.chain[0].kind)) continue
         if (++looked > MOST_LOOKS) return undefined
         const question = { action: id, resource: target }
         const when =
@@ -142,8 +148,7 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
         .sort((a, b) => a.grants.length - b.grants.length || sizeOf(a) - sizeOf(b) || (a.role < b.role ? -1 : 1))
     },
     isRequestable(action, type, kind) {
-      const fits = actions.find(({ id }) => id === action)
-      if (fits?.resources.includes(type) !== true || !fits.principals.includes(kind)) return false
+      if (!applies(action, type, kind)) return false
       for (const granted of roles().values()) if (granted.includes(action)) return true
       return false
     },
