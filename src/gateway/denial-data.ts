@@ -1,6 +1,6 @@
 import type { Advice } from '../access/index.ts'
 import type { Denial } from './protocol.ts'
-import { retryAfterOf } from './withheld.ts'
+import { retryAfterOf } from './retry-after.ts'
 
 /** What a denial says to programs, whatever the protocol: which policies, and what would help. Never facts. */
 export interface DenialData {

@@ -1,4 +1,5 @@
 import type { Amounts, Decision, Reserved } from '../access/index.ts'
+import { isPermitted } from '../access/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { GatewayError, statusOf } from './errors.ts'
@@ -171,7 +172,8 @@ function streamOf(
     caller: ctx.caller,
     isAllowed() {
       const decisions = decide(ctx, questions, ports.access)
-      if (decisions.every(({ decision }) => decision === 'allow')) return true
+      // What it needed of limits was taken when it began.
+      if (decisions.every(isPermitted)) return true
       recordDecision(ctx, { questions, decisions, outcome: 'deny', within }, ports).catch((error: unknown) =>
         ports.report({ what: 'the end of a stream could not be recorded', txn: ctx.txn, error }),
       )

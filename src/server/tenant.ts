@@ -1,6 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
-import { createBinding, openAccess, openAccessRequests, openApprovals, openHolds, openLists } from '../access/index.ts'
+import {
+  createBinding,
+  isPermitted,
+  openAccess,
+  openAccessRequests,
+  openApprovals,
+  openHolds,
+  openLists,
+} from '../access/index.ts'
 import { openExports } from '../audit/index.ts'
 import {
   type Catalog,
@@ -202,8 +210,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       gateway.watch({
         caller: ctx.caller,
         isAllowed: () =>
-          action === undefined ||
-          measured.decide(ctx, { action, resource: { type: 'Tenant', id } }).decision === 'allow',
+          action === undefined || isPermitted(measured.decide(ctx, { action, resource: { type: 'Tenant', id } })),
         end: cut,
       }),
     async lookAtTools(server) {

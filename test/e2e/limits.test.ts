@@ -28,6 +28,9 @@ const LIMITS = `
   @id("tools") @title("three tool calls an hour") @limit("3/hour")
   permit (principal == Agent::"research-assistant", action == Action::"tool:call", resource);
 
+  @id("tail") @limit("1/hour")
+  permit (principal == User::"alice", action in [Action::"log:read", Action::"log:read_body"], resource);
+
   @id("rows") @budget("1000 rows/day")
   permit (principal == Agent::"dispatcher", action == Action::"model:invoke", resource);
 `
@@ -228,6 +231,26 @@ test('an enforcement point elsewhere reserves, and settles with what was used', 
     .object({ id: z.string() })
     .parse(await api.call('POST', '/api/reservations', { ...question, amounts: { rows: 50 } }))
   await api.call('DELETE', `/api/reservations/${given.id}`)
+})
+
+test('a stream that was let through stays open when its limit is used up', async () => {
+  const alice = apiClient(house.credentials, 'alice')
+  const stream = await alice.fetch('/api/records/tail')
+  assert.equal(stream.status, 200)
+  const again = await alice.fetch('/api/records/tail')
+  assert.equal(again.status, 429)
+  assert.ok(Number(again.headers.get('retry-after')) > 3_000)
+  assert.match(await again.text(), /"code":"limit_reached"/)
+  // Whoever has an open stream is decided about again when anything changes in the directory.
+  await succeed(house.sallyport, 'suspend', 'bob')
+  await succeed(house.sallyport, 'resume', 'bob')
+  let text = ''
+  assert.ok(stream.body !== null)
+  for await (const chunk of stream.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    if (text.includes('principal:resume')) break
+  }
+  assert.match(text, /principal:resume/)
 })
 
 test('a statement that is wrong is refused with everything that is wrong, and where', async () => {

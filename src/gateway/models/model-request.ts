@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
 import type { Amounts, Decision } from '../../access/index.ts'
+import { isPermitted } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import { hasTooManyMembers } from '../json-members.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '../protocol.ts'
-import { isPermitted } from '../withheld.ts'
 import { isObject } from './untrusted-json.ts'
 
 /** The body of a request, ours to change: it was parsed here, and what goes up is written from it. */

@@ -1,7 +1,7 @@
 import { denialData } from '../denial-data.ts'
 import type { GatewayErrorCode } from '../errors.ts'
 import type { Denial, Failure, HttpAnswer, Reference } from '../protocol.ts'
-import { retryAfterHeader, retryAfterOf } from '../withheld.ts'
+import { retryAfterHeader, retryAfterOf } from '../retry-after.ts'
 import { writeEvent } from './event-stream.ts'
 import { type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
 import { isUnknownMethod } from './methods.ts'

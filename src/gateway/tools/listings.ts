@@ -1,3 +1,4 @@
+import { isPermitted } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import { digestJson } from '../../kernel/index.ts'
 import type { Upstream } from '../catalog/index.ts'
@@ -70,7 +71,7 @@ function documentsShown(ctx: Context, upstream: Upstream, access: GatewayPorts['
     const uri = item[field]
     if (typeof uri !== 'string') return false
     try {
-      return access.decide(ctx, documentQuestion(upstream, uri)).decision === 'allow'
+      return isPermitted(access.decide(ctx, documentQuestion(upstream, uri)))
     } catch {
       // A URI that could not be read here is not shown either.
       return false

@@ -1,9 +1,9 @@
 import type { Decision } from '../../access/index.ts'
+import { isPermitted } from '../../access/index.ts'
 import type { Context } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Asked, Plan } from '../protocol.ts'
-import { isPermitted } from '../withheld.ts'
 import { serverQuestion } from './methods.ts'
 
 /**

@@ -1,10 +1,5 @@
 import type { Decision } from '../access/index.ts'
 
-/** Whether the policies permit it, and at most a limit or a missing approval stands in the way. */
-export function isPermitted({ decision, withheld }: Decision): boolean {
-  return decision === 'allow' || withheld !== undefined
-}
-
 /** Seconds after which the same request would do, where waiting is all that it lacks. */
 export function retryAfterOf({ withheld, advice = [] }: Decision): number | undefined {
   if (withheld !== 'limit') return undefined
