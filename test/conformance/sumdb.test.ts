@@ -17,6 +17,7 @@ import {
   tileWidth,
 } from '../../src/translog/index.ts'
 
+const GO = process.env.SALLYPORT_GO_PROGRAM ?? 'go'
 // Where Debian puts the source of Go packages.
 const GOPATH = process.env.SALLYPORT_GOPATH ?? '/usr/share/gocode'
 const COUNT = 66_300
@@ -24,7 +25,7 @@ const EARLIER = 1000
 
 function verifier(t: TestContext, directory: string): string | undefined {
   const module = join(GOPATH, 'src/golang.org/x/mod/sumdb/tlog')
-  const isThere = spawnSync('go', ['version']).status === 0 && existsSync(module)
+  const isThere = spawnSync(GO, ['version']).status === 0 && existsSync(module)
   if (!isThere) {
     const message = 'NOT CHECKED by a foreign verifier: there is no Go, or no golang.org/x/mod, on this machine'
     assert.notEqual(process.env.SALLYPORT_GO, 'require', message)
@@ -33,7 +34,7 @@ function verifier(t: TestContext, directory: string): string | undefined {
     return undefined
   }
   const program = join(directory, 'verifier')
-  const built = spawnSync('go', ['build', '-o', program, join(import.meta.dirname, 'sumdb/main.go')], {
+  const built = spawnSync(GO, ['build', '-o', program, join(import.meta.dirname, 'sumdb/main.go')], {
     encoding: 'utf8',
     env: { ...process.env, GOPATH, GO111MODULE: 'off', GOFLAGS: '', GOCACHE: join(directory, 'cache') },
   })

@@ -58,6 +58,50 @@ for (const [name, classUid, activity, record] of cases) {
   })
 }
 
+// As published in the OCSF schema: what objects require, of which attributes they need one, and the activities.
+const OBJECTS: Readonly<Record<string, readonly string[]>> = {
+  metadata: ['product', 'version'],
+  api: ['operation'],
+  finding_info: ['uid', 'title'],
+}
+const ONE_OF: Readonly<Record<string, readonly string[]>> = {
+  actor: ['process', 'user', 'invoked_by', 'session', 'app_name', 'app_uid'],
+  src_endpoint: ['ip', 'uid', 'name', 'hostname', 'svc_name', 'instance_uid', 'interface_uid', 'interface_name'],
+  user: ['account', 'name', 'uid'],
+  entity: ['name', 'uid'],
+  service: ['name', 'uid'],
+}
+const LAST_ACTIVITY: Readonly<Record<number, number>> = { 6003: 4, 3002: 5, 3001: 11, 3004: 4, 2004: 3 }
+
+for (const [name, classUid, , record] of cases) {
+  test(`${name} keeps the constraints that OCSF publishes for its objects and activities`, () => {
+    const event = ocsfEvent(record, origin)
+    const members = (attribute: string) => event[attribute] as JsonObject // each of these is an object in OCSF
+    for (const [attribute, required] of Object.entries(OBJECTS)) {
+      if (!(attribute in event)) continue
+      for (const one of required) assert.ok(one in members(attribute), `${attribute}.${one}`)
+    }
+    for (const [attribute, choices] of Object.entries(ONE_OF)) {
+      if (attribute in event)
+        assert.ok(
+          choices.some((one) => one in members(attribute)),
+          attribute,
+        )
+    }
+    const activity = Number(event.activity_id)
+    assert.ok(activity === 99 || (activity >= 0 && activity <= (LAST_ACTIVITY[classUid] ?? 0)))
+    // An activity that OCSF has no number for is named.
+    if (activity === 99 && classUid !== 6003) assert.equal(typeof event.activity_name, 'string')
+  })
+}
+
+test('whoever was changed is not who did it', () => {
+  const change = { action: 'principal:suspend', principal: 'bob' }
+  const event = ocsfEvent(stored('change', change), origin)
+  assert.deepEqual(event.actor, { app_name: 'sallyport' })
+  assert.deepEqual(event.user, { uid: 'bob', name: 'bob' })
+})
+
 test('a denial says who was stopped, at what, on whose behalf and by which policy', () => {
   const event = ocsfEvent(stored('decision', { ...decision({ decision: 'deny' }).body, remedy: 'ask bob' }), origin)
   assert.deepEqual(event.actor, {

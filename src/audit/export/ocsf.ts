@@ -145,9 +145,11 @@ const AUTHENTICATIONS: Readonly<Record<string, number>> = { signin: 1, refused: 
 function changeEvent({ body }: ReadableRecord): Mapped {
   const verb = (textOf(body.action) ?? textOf(body.event) ?? '').split(':').at(-1) ?? ''
   const principal = textOf(body.principal) ?? textOf(body.person)
+  // Who was changed has not done it.
+  const { principal: _, ...others } = body
   const shared = {
     from: body,
-    attributes: { activity_name: verb === '' ? 'change' : verb, actor: actorOf(body), status_id: STATUS.success },
+    attributes: { activity_name: verb === '' ? 'change' : verb, actor: actorOf(others), status_id: STATUS.success },
   }
   if (principal !== undefined) {
     const attributes = { ...shared.attributes, user: { uid: principal, name: principal } }
