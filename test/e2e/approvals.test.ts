@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { accessToken, claimsOf, mcpClient, modernMcpClient, openaiClient } from './clients.ts'
 import { type House, openHouse, succeed } from './house.ts'
 import { until } from './until.ts'
@@ -104,7 +105,7 @@ test('who may not see an approval learns nothing of it, and nobody approves what
   const send = () => client.callTool({ name: 'send_message', arguments: { to: 'dave@example.com', body: 'x' } })
   const { id } = await denialOf(send())
   const other = id.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
-  for (const verb of [['show'], ['approve'], ['deny', '--reason', 'r'], ['revoke', '--reason', 'r']]) {
+  for (const verb of [['show'], ['approve'], ['revoke', '--reason', 'r']]) {
     const [name = '', ...more] = verb
     const real = await cli('alice', name, id, ...more)
     const none = await cli('alice', name, other, ...more)
@@ -138,6 +139,24 @@ test('an approval given by somebody who is suspended before it is used is void',
   await client.close()
 })
 
+test('an operation of the administration waits for somebody too, and the consent is for that target alone', async () => {
+  const asking = '@id("two") @approval("5m") forbid (principal, action == Action::"principal:suspend", resource);'
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING, 'two.cedar': asking })
+  await house.apply({ users: { alice: { name: 'Alice', roles: ['security-admin', 'auditor'] } } })
+  const suspend = (who: string) => house.sallyport.cli('suspend', who)
+  const first = await suspend('bob')
+  assert.equal(first.ok, false)
+  const [id = ''] = /apr_[0-9a-z]{26}/.exec(first.stderr) ?? []
+  assert.match((await cli('alice', 'show', id)).stdout, /"principal":"bob"/)
+  assert.match((await cli('olivia', 'approve', id)).stderr, /nobody approves what they ask for/)
+  assert.equal((await cli('alice', 'approve', id)).ok, true)
+  assert.equal((await suspend('chat-app')).ok, false)
+  assert.equal((await suspend('bob')).ok, true)
+  assert.equal((await suspend('bob')).ok, false)
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING })
+  await succeed(house.sallyport, 'resume', 'bob')
+})
+
 test('approvals are told of as they happen', async () => {
   const watching = spawn(
     process.execPath,
@@ -151,13 +170,16 @@ test('approvals are told of as they happen', async () => {
   try {
     let body = 0
     let id = ''
+    // Nothing says when it has begun to listen.
     await until(async () => {
+      await sleep(1_500)
       const args = { to: 'dave@example.com', body: `watched ${++body}` }
       id = (await denialOf(client.callTool({ name: 'send_message', arguments: args }))).id
+      await sleep(500)
       return seen.some((one) => one.id === id && one.state === 'pending')
-    })
+    }, 30_000)
     await succeed(house.sallyport, 'approvals', 'approve', id)
-    await until(async () => seen.some((one) => one.id === id && one.state === 'approved'))
+    await until(async () => seen.some((one) => one.id === id && one.state === 'approved'), 10_000)
   } finally {
     await client.close()
     const gone = once(watching, 'exit')

@@ -207,7 +207,7 @@ async function decideOnListing({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): P
 
 /** INVARIANT: an approval that the caller may not see is answered exactly like one that does not exist. */
 function decideOnOne(action: 'approval:read' | 'approval:give' | 'approval:revoke') {
-  return async ({ tenant, ctx, params }: Pick<Call, 'tenant' | 'ctx' | 'params'>): Promise<Decided> => {
+  return async ({ tenant, ctx, params, body }: Pick<Call, 'tenant' | 'ctx' | 'params' | 'body'>): Promise<Decided> => {
     const id = (params.approval ?? '').slice(0, LONGEST_ID)
     const approval = await tenant.approvals.get(id)
     if (approval === undefined) {
@@ -215,7 +215,8 @@ function decideOnOne(action: 'approval:read' | 'approval:give' | 'approval:revok
       const decision = tenant.access.decide(ctx, question)
       return { question, decision: { ...decision, decision: 'deny' }, hide: unknown(id) }
     }
-    const question = tenant.approvals.question(action, approval)
+    // Giving and refusing are one action, and different operations.
+    const question = { ...tenant.approvals.question(action, approval), described: (body ?? null) as Json }
     const decision = tenant.access.decide(ctx, question)
     return maySee(tenant, ctx, approval) ? { question, decision } : { question, decision, hide: unknown(id) }
   }
