@@ -109,10 +109,15 @@ export class Conversation {
     )?.sight
   }
 
+  /** Where this address was first given in this conversation, in whatever spelling. */
+  ownSightOfAddress(canonical: string): Sight | undefined {
+    this.#listen()
+    return this.#addresses.get(canonical)
+  }
+
   /** Where this address was first given, in whatever spelling: here, or to the same actor before. */
   sightOfAddress(canonical: string): Sight | undefined {
-    this.#listen()
-    const sight = this.#addresses.get(canonical)
+    const sight = this.ownSightOfAddress(canonical)
     if (this.#isAfresh || sight?.kind === 'untrusted' || sight?.kind === 'trusted') return sight
     const earlier = this.#earlier.taintOf(canonical, sight ?? LATEST)
     // Of what nobody has named here there is nothing to doubt, only to say where it came from.

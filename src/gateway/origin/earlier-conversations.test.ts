@@ -60,6 +60,8 @@ test('what nobody but an earlier document has named comes from that document, no
   user(later, 'go on')
   assert.equal(kind(later, 'eve@evil.co'), 'untrusted')
   assert.equal(kind(later, 'carol@x.co'), 'model')
+  // Whoever made this up may know the host from anywhere.
+  assert.equal(kind(later, 'carol@evil.co'), 'model')
 })
 
 test('what the user named first stays theirs in later conversations, whatever documents repeat', () => {

@@ -84,7 +84,7 @@ function addressOrigin(address: Address, conversation: Conversation): ValueOrigi
   const sight = earliest([byName, byText])
   if (sight !== undefined) return sight
   const host = hostOf(address)
-  const hostSight = host === undefined ? undefined : conversation.sightOfAddress(host)
+  const hostSight = host === undefined ? undefined : conversation.ownSightOfAddress(host)
   return hostSight?.kind === 'untrusted' ? hostSight : unknown(conversation)
 }
 
