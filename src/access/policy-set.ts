@@ -6,7 +6,7 @@ import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
 import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
 import { compileStatements, type StatementSet, strayLimitProblems } from './limits/statement.ts'
-import { NO_ROLES, type RoleLinks } from './role-links.ts'
+import { isLinkId, NO_ROLES, type RoleLinks } from './role-links.ts'
 import { type SchemaInForce, schemaInForce } from './schema-in-force.ts'
 
 /** Policies and schema that are in force together. */
@@ -121,6 +121,7 @@ function problemOf(policy: PolicyInfo, file: PolicyFile | undefined): readonly s
   if (file === undefined) return []
   const { source = '', line } = policy.position
   const at = `${source}:${line}`
+  if (isLinkId(policy.id)) return [`${at}: \`${policy.id}\` is a name that only roles can have`]
   if (file.as === 'ceiling' && policy.effect === 'forbid') {
     return [`${at}: \`${policy.id}\` forbids, and a ceiling only says what may be granted`]
   }
@@ -134,6 +135,7 @@ function problemOf(policy: PolicyInfo, file: PolicyFile | undefined): readonly s
 function templateProblem(template: PolicyInfo, file: PolicyFile | undefined): readonly string[] {
   const { source = '', line } = template.position
   const at = `${source}:${line}`
+  if (isLinkId(template.id)) return [`${at}: \`${template.id}\` is a name that only roles can have`]
   if (template.annotations.role === undefined) return [`${at}: \`${template.id}\` has slots, and no @role`]
   if (template.effect === 'forbid' || file?.as === 'ceiling') return [`${at}: \`${template.id}\`: a role only grants`]
   return []

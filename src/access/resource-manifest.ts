@@ -74,7 +74,7 @@ export function checkResources(entities: readonly EntityJson[], schema: string):
   }
 }
 
-// Who there is, the directory says alone.
+// Who there is, the directory says alone, and who asks for what, those who keep it.
 const PRINCIPALS: ReadonlySet<string> = new Set([
   'User',
   'Service',
@@ -85,6 +85,8 @@ const PRINCIPALS: ReadonlySet<string> = new Set([
   'AgentType',
   'Tenant',
   'Arguments',
+  'Approval',
+  'AccessRequest',
 ])
 
 function plain(uid: EntityJson['uid']): { readonly type: string; readonly id: string } {

@@ -26,6 +26,11 @@ export const NO_ROLES: RoleLinks = {
   sum: 0n,
 }
 
+/** Whether an id looks like that of a link: policies of files cannot have such. */
+export function isLinkId(id: string): boolean {
+  return / of .*::.* on .*::/s.test(id)
+}
+
 /** What has to change in the engine. */
 export interface LinkChange {
   readonly roles: RoleLinks
