@@ -63,7 +63,13 @@ export interface ArgumentOrigins extends CallFacts {
   }[]
 }
 
-/** The key of a conversation: what one actor does under one request id, which comes last. */
-export function conversationOf(ctx: Context): string {
-  return `${actorOf(ctx.caller).id} ${ctx.txn}`
+/**
+ * The key of a conversation: what one actor does under one request id, which comes last. What it does in a delegation is
+ * not what it does on its own account.
+ */
+export function conversationOf({ caller, txn }: Context): string {
+  const { chain } = caller
+  if (chain.length === 1) return `${chain[0].id} ${txn}`
+  const subjects = chain.slice(0, -1).map(({ id }) => id)
+  return `${actorOf(caller).id} ${subjects.join('>')} ${txn}`
 }

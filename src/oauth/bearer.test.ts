@@ -34,6 +34,13 @@ test('a gateway key is taken from either header, and each call is a request of i
   await assert.rejects(authenticate({ 'x-api-key': secret }), { code: 'invalid_token' }, 'expired')
 })
 
+test('two Authorization headers, as Node joins them, are no credential', async (t) => {
+  const { server, token, gw } = await startTestServer(t)
+  const mine = await token('helper')
+  const authorization = `Bearer ${mine}, Bearer ${mine}`
+  await assert.rejects(server().authenticateBearer({ authorization }, gw), { code: 'invalid_token' })
+})
+
 test('a gateway key is good at the gateway only', async (t) => {
   const { server, directory, gw, api } = await startTestServer(t)
   const { secret } = await directory.issueGatewayKey('chat')
