@@ -55,7 +55,7 @@ export const bodySchemas = {
     origin: object.optional().describe('where each argument came from'),
     obligations: z.json().optional().describe('what the allowance was bound to'),
     advice: z.json().optional().describe('on a denial, what would help, for programs'),
-    approval: z.string().optional().describe('id of the approval that the allowance used up'),
+    approval: z.string().optional().describe('id of the approval that the allowance rests on'),
     remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
     operation: z.string().optional().describe('which operation, in administration'),
     target: object.optional().describe('what the operation was on, in administration'),

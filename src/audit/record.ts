@@ -43,7 +43,7 @@ export type DecisionBody = {
   readonly argumentsDigest?: string
   readonly origin?: JsonObject
   readonly advice?: Json
-  /** the approval that an allow used up */
+  /** the approval that an allow rests on */
   readonly approval?: string
   /** on a denial, what the caller was told would help */
   readonly remedy?: string

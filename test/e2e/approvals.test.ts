@@ -139,6 +139,32 @@ test('an approval given by somebody who is suspended before it is used is void',
   await client.close()
 })
 
+test('a call that a model proposes waits for the same approval, and leaves it to the call itself', async () => {
+  const { token } = await accessToken(house.credentials, 'research-assistant')
+  const ask = () =>
+    openaiClient(house.credentials, token).chat.completions.create({
+      model: 'demo-chat',
+      messages: [{ role: 'user', content: 'Please send a message to dave@example.com.' }],
+      tools: [{ type: 'function', function: { name: 'send_message', parameters: { type: 'object' } } }],
+    })
+  const denied = await ask().catch((error: unknown) => error as { error?: { sallyport?: unknown } })
+  assert.ok('error' in denied)
+  const [id = ''] = /apr_[0-9a-z]{26}/.exec(JSON.stringify(denied.error)) ?? []
+  await succeed(house.sallyport, 'approvals', 'approve', id)
+  const { choices } = await ask()
+  const call = choices[0]?.message.tool_calls?.[0]
+  assert.ok(call?.type === 'function')
+  assert.match(await succeed(house.sallyport, 'approvals', 'show', id), /approved until/)
+  const client = await mcpClient(house.credentials, 'office', token)
+  const before = house.office.sent().length
+  const send = () => client.callTool({ name: 'send_message', arguments: JSON.parse(call.function.arguments) })
+  await send()
+  assert.equal(house.office.sent().length, before + 1)
+  assert.match(await succeed(house.sallyport, 'approvals', 'show', id), /state +used/)
+  assert.notEqual((await denialOf(send())).id, id)
+  await client.close()
+})
+
 test('an operation of the administration waits for somebody too, and the consent is for that target alone', async () => {
   const asking = '@id("two") @approval("5m") forbid (principal, action == Action::"principal:suspend", resource);'
   await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING, 'two.cedar': asking })
