@@ -23,6 +23,9 @@ export interface Asked {
   readonly entities: Entities
 }
 
+// Otherwise a limit that matches everything could not be undone before its window ends.
+const RESET = 'limit:reset'
+
 const NONE: readonly Applying[] = Object.freeze([])
 
 /**
@@ -30,6 +33,7 @@ const NONE: readonly Applying[] = Object.freeze([])
  * a limit that fails must not open the gate. Where it matches several with the same key, it counts once.
  */
 export function applyingTo(caller: Caller, asked: Asked, set: StatementSet): readonly Applying[] {
+  if (asked.action.id === RESET) return NONE
   let found: Applying[] | undefined
   for (const link of caller.chain) {
     const principal = { type: link.kind, id: link.id }

@@ -344,6 +344,17 @@ test('where nobody counts, nothing that could be limited is allowed', async () =
   assert.equal(other.decide(ctx('User::alice'), invoke()).decision, 'deny')
 })
 
+test('no limit keeps an administrator from resetting it', async () => {
+  const { put, take, decide, ctx } = await testLimits()
+  await put('@id("all") @budget("1 requests/month") @per("tenant") permit (principal, action, resource);')
+  const olivia = ctx('User::olivia')
+  const about = (action: string) => ({ action, resource: { type: 'Tenant', id: 'demo' } })
+  reserved(await take(olivia, about('tenant:apply')))
+  refusal(await take(olivia, about('tenant:apply')))
+  assert.equal(decide(olivia, about('limit:reset')).decision, 'allow')
+  reserved(await take(olivia, about('limit:reset')))
+})
+
 test('policies can look at what is used, and limits see nothing of it', async () => {
   const { put, take, decide, ctx } = await testLimits()
   const text = `@id("spare") forbid (principal, action, resource == Model::"small")
