@@ -35,3 +35,21 @@ test('every fact of the schema stands in the table of facts', () => {
     for (const field of fields) assert.match(table, new RegExp(`[.]${field.name}\\b`), `${name}.${field.name}`)
   }
 })
+
+test('every attribute of a principal or a resource stands in the table of facts', () => {
+  const table = readFileSync(join(root, 'docs/reference/facts.md'), 'utf8')
+  const missing = describeSchema(schema)
+    .entities.filter(({ name }) => !OF_SALLYPORT.has(name))
+    .flatMap(({ name, fields }) => {
+      const whose = PRINCIPALS.has(name) ? 'principal' : 'resource'
+      const rows = table.split('\n').filter((line) => line.includes(`\`${whose}.`))
+      return fields
+        .filter((field) => field.name !== 'name' && !rows.some((row) => row.includes(`.${field.name}\``)))
+        .map((field) => `${name}.${field.name}`)
+    })
+  assert.deepEqual(missing, [])
+})
+
+const PRINCIPALS: ReadonlySet<string> = new Set(['User', 'Service', 'Agent', 'Device'])
+/** What these say is for the policies about them, not a fact of a request. */
+const OF_SALLYPORT: ReadonlySet<string> = new Set(['Approval', 'AccessRequest', 'Arguments'])
