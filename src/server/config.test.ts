@@ -63,3 +63,8 @@ test('loopback is what only this machine reaches', () => {
   assert.deepEqual(['127.0.0.1', '127.8.9.1', '::1', 'localhost'].filter(isLoopback).length, 4)
   assert.deepEqual(['0.0.0.0', '::', '10.0.0.1', '127.evil.example'].filter(isLoopback), [])
 })
+
+test('a quorum that its witnesses can never reach is refused', () => {
+  assert.throws(() => load('witnessQuorum: 2'), /`witnessQuorum` is wrong: 2 of 0 witnesses can never cosign/)
+  assert.equal(load('witnessQuorum: 1').witnessQuorum, 1)
+})
