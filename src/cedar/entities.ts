@@ -1,6 +1,7 @@
 import { type Bag, createBag } from './bag.ts'
+import { conformanceProblems } from './conformance.ts'
 import { type EntityJson, readFields, readUid, type ValueJson } from './entity-json.ts'
-import { CedarError } from './errors.ts'
+import { CedarError, errorOf, type Problem } from './errors.ts'
 import { parseJson } from './exact-json.ts'
 import { findCycle, type Lineage, lineageOf, type ParentList } from './hierarchy.ts'
 import { PersistentMap } from './persistent-map.ts'
@@ -52,8 +53,9 @@ export class Entities {
 
   /**
    * Reads entities in Cedar's JSON form. With a schema, attributes may be written as their declared type allows (an
-   * address as text, an entity as `{ type, id }`), and the schema's actions are added. Throws `entities_invalid` (also
-   * for a cycle, with its path), `json_invalid`, `schema_invalid`.
+   * address as text, an entity as `{ type, id }`), and the schema's actions are added; `problems()` says what else the
+   * schema has against them. Throws `entities_invalid` with all that cannot be read (also for a cycle, with its path),
+   * `json_invalid`, `schema_invalid`.
    */
   static fromJson(json: string | readonly EntityJson[], schema?: string | object): Entities {
     const parsed = schema === undefined ? undefined : parseSchema(schema)
@@ -73,7 +75,7 @@ export class Entities {
       size++
       for (const parent of node.parents.refs) inner.set(parent.key, true)
     }
-    for (const entity of listOf(json)) addNode(readEntity(entity, parsed, list))
+    for (const node of readEntities(json, parsed, list)) addNode(node)
     for (const { uid, parents } of parsed?.actions.values() ?? []) {
       if (types.get(uid.type)?.has(uid.id) !== true) addNode(readEntity({ uid, parents }, undefined, list))
     }
@@ -86,7 +88,7 @@ export class Entities {
   /** A store with these entities put and removed. Throws as `fromJson`; the store itself never changes. */
   with(change: EntityChange): Entities {
     const list = parents()
-    const nodes = listOf(change.put ?? []).map((entity) => readEntity(entity, this.schema, list))
+    const nodes = readEntities(change.put ?? [], this.schema, list)
     let types = this.#types
     let inner = this.#inner
     let hierarchy = this.#hierarchy
@@ -117,6 +119,24 @@ export class Entities {
 
   find(uid: Uid): EntityNode | undefined {
     return this.#types.get(uid.type)?.get(uid.id)
+  }
+
+  /**
+   * Every way in which the entities are not what their schema says: attributes that are missing or too many, values of
+   * another type, tags, parents. Decisions do not need it, for policies ask what is there; it is for whoever takes in
+   * entities of others. Without a schema there is nothing to say.
+   */
+  problems(): readonly Problem[] {
+    const { schema } = this
+    if (schema === undefined) return []
+    return [...this.nodes()].flatMap((node) =>
+      conformanceProblems(node, schema).map(
+        (message): Problem => ({
+          severity: 'error',
+          message: `\`${uidText(node.ref)}\`: ${message}`,
+        }),
+      ),
+    )
   }
 
   /** The ancestors of an entity of this store. */
@@ -161,6 +181,26 @@ function parents(): (refs: readonly EntityRef[]) => ParentList {
     known.set(key, list)
     return list
   }
+}
+
+/** Throws `entities_invalid` with all that is wrong with any of them. */
+function readEntities(
+  json: string | readonly EntityJson[],
+  schema: Schema | undefined,
+  list: (refs: readonly EntityRef[]) => ParentList,
+): readonly EntityNode[] {
+  const nodes: EntityNode[] = []
+  const problems: Problem[] = []
+  for (const entity of listOf(json)) {
+    try {
+      nodes.push(readEntity(entity, schema, list))
+    } catch (error) {
+      if (!(error instanceof CedarError)) throw error
+      problems.push({ severity: 'error', message: error.publicMessage })
+    }
+  }
+  if (problems.length > 0) throw errorOf('entities_invalid', problems)
+  return nodes
 }
 
 function listOf(json: string | readonly EntityJson[]): readonly EntityJson[] {

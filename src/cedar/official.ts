@@ -32,6 +32,8 @@ export interface SchemaTypeJson {
   readonly name?: string
   readonly element?: SchemaTypeJson
   readonly attributes?: Readonly<Record<string, SchemaTypeJson>>
+  /** Of an attribute; true where nothing is said. */
+  readonly required?: boolean
 }
 
 type OfficialCedar = Pick<

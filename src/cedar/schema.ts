@@ -11,10 +11,18 @@ export type ExpectedType =
   | { readonly kind: 'extension'; readonly constructor: string }
   | { readonly kind: 'entity'; readonly type: string }
   | { readonly kind: 'set'; readonly element: ExpectedType }
-  | { readonly kind: 'record'; readonly attributes: Bag<ExpectedType> }
+  | RecordType
+
+export interface RecordType {
+  readonly kind: 'record'
+  readonly attributes: Bag<ExpectedType>
+  /** The attributes that have to be there. */
+  readonly required: readonly string[]
+}
 
 export interface EntityTypeSchema {
   readonly attributes: Bag<ExpectedType>
+  readonly required: readonly string[]
   readonly tags: ExpectedType | undefined
   readonly parents: ReadonlySet<string>
   /** The only ids of an enumerated type. */
@@ -89,10 +97,13 @@ function readSchema(text: string, json: SchemaJson): Schema {
 }
 
 function readEntityType(entity: SchemaEntityTypeJson, read: TypeReader): EntityTypeSchema {
-  if ('enum' in entity) return { attributes: bagOf([]), tags: undefined, parents: new Set(), ids: new Set(entity.enum) }
+  if ('enum' in entity) {
+    return { attributes: bagOf([]), required: [], tags: undefined, parents: new Set(), ids: new Set(entity.enum) }
+  }
   const shape = entity.shape === undefined ? undefined : read(entity.shape)
   return {
     attributes: shape?.kind === 'record' ? shape.attributes : bagOf([]),
+    required: shape?.kind === 'record' ? shape.required : [],
     tags: entity.tags === undefined ? undefined : read(entity.tags),
     parents: new Set(entity.memberOfTypes),
     ids: undefined,
@@ -128,7 +139,12 @@ function typeReader(schema: SchemaJson): TypeReader {
   function read({ type, name, element, attributes }: SchemaTypeJson): ExpectedType {
     if (type === 'Set' && element !== undefined) return { kind: 'set', element: read(element) }
     if (type === 'Record') {
-      return { kind: 'record', attributes: bagOf(Object.entries(attributes ?? {}).map(([key, of]) => [key, read(of)])) }
+      const fields = Object.entries(attributes ?? {})
+      return {
+        kind: 'record',
+        attributes: bagOf(fields.map(([key, of]) => [key, read(of)])),
+        required: fields.filter(([, of]) => of.required !== false).map(([key]) => key),
+      }
     }
     return type === 'Entity' && name !== undefined ? { kind: 'entity', type: name } : named(name ?? type)
   }
