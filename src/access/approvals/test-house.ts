@@ -63,7 +63,7 @@ export const user = (id: string): PrincipalRef => ({ kind: 'User', id: id as Pri
 export const agent = (id: string): PrincipalRef => ({ kind: 'Agent', id: id as PrincipalId })
 export const service = (id: string): PrincipalRef => ({ kind: 'Service', id: id as PrincipalId })
 
-export type House = Awaited<ReturnType<typeof openHouse>>
+type House = Awaited<ReturnType<typeof openHouse>>
 
 /** A decision point with approvals, over a store that can be opened again. */
 export async function openHouse(
