@@ -179,6 +179,10 @@ async function post(who: string, path: string, body: unknown, headers: Record<st
 }
 
 test('a denied evaluation says how to ask, and only for what was denied (AuthZEN access request profile)', async () => {
+  // Whoever asks for others does not decide on it.
+  await house.apply({
+    users: { carol: { roles: ['inference-client', { role: 'access-approver', on: 'Tenant::demo' }] } },
+  })
   const { issuer } = house.credentials
   const metadata = (await (
     await fetch(`${new URL(issuer).origin}/.well-known/authzen-configuration${new URL(issuer).pathname}`)
@@ -263,9 +267,6 @@ test('a denied evaluation says how to ask, and only for what was denied (AuthZEN
 
   const own = await cli('olivia', 'access', 'requests', 'approve', id)
   assert.match(own.stderr, /nobody gives themselves access/, 'who asks for another has a part in it')
-  await house.apply({
-    users: { carol: { roles: ['inference-client', { role: 'access-approver', on: 'Tenant::demo' }] } },
-  })
   await post('carol', `/api/access-requests/${id}/approve`, { note: 'fine' })
   const done = (await post('olivia', `/access/v1/requests/${id}`, undefined)).body
   assert.equal(done.task.status, 'approved')

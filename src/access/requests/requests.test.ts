@@ -383,10 +383,13 @@ test('who asks too often, or for too much at once, is held up, and others are no
 
 test('the same key is the same request, and no other', async (t) => {
   const { requests, as } = await opened(t)
-  const asking = { idempotencyKey: 'k1' }
+  const asking = { idempotency: { key: 'k1', body: 1 } }
   const first = await requests.ask(as('bob'), wanted, asking)
   assert.equal((await requests.ask(as('bob'), { ...wanted }, asking)).id, first.id)
-  await assert.rejects(requests.ask(as('bob'), { ...wanted, seconds: 60 }, asking), refused('request_repeated'))
+  await assert.rejects(
+    requests.ask(as('bob'), wanted, { idempotency: { key: 'k1', body: 2 } }),
+    refused('request_repeated'),
+  )
   assert.notEqual((await requests.ask(as('alice'), wanted, asking)).id, first.id)
 })
 

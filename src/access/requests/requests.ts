@@ -189,10 +189,10 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
     )
     if (row !== undefined) throw new AccessError('request_repeated', 'this denial has been followed by a request')
   }
-  const repeatedOf = async (key: string | undefined, ctx: Context, wanted: Wanted): Promise<Repeated | undefined> => {
-    if (key === undefined) return undefined
-    const own = `${digestJson([actorOf(ctx.caller).id, key])}.`
-    const idempotency = `${own}${digestJson(JSON.parse(JSON.stringify(wanted)))}`
+  const repeatedOf = async (ctx: Context, given: Asking['idempotency']): Promise<Repeated | undefined> => {
+    if (given === undefined) return undefined
+    const own = `${digestJson([actorOf(ctx.caller).id, given.key])}.`
+    const idempotency = `${own}${digestJson(given.body)}`
     const row = await store.read((q) =>
       q.selectFrom('access_requests').selectAll().where('idempotency', 'like', `${own}%`).executeTakeFirst(),
     )
@@ -269,7 +269,7 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
     async ask(ctx, wanted, asking = {}) {
       const requester = actorOf(ctx.caller).id
       bounds.count(requester, clock.now())
-      const before = await repeatedOf(asking.idempotencyKey, ctx, wanted)
+      const before = await repeatedOf(ctx, asking.idempotency)
       if (before?.request !== undefined) return before.request
       const wished = checkWanted(ctx, wanted, asking, checks)
       const offer = chooseOffer(grantable.offers(ctx, wished, wanted.role), wished, wanted.role)

@@ -1,4 +1,4 @@
-import { actorOf, type Context, type PrincipalRef } from '../../kernel/index.ts'
+import { actorOf, type Context, type Json, type PrincipalRef } from '../../kernel/index.ts'
 import { AccessError } from '../errors.ts'
 import type { EntityRef } from '../question.ts'
 import type { DeniedEvaluation } from './access-request.ts'
@@ -21,8 +21,8 @@ export interface Wanted {
 export interface Asking {
   /** The denial that it follows, which names the subject. */
   readonly denied?: { readonly subject: PrincipalRef; readonly evaluation: DeniedEvaluation }
-  /** The same key and the same wish are the same request. */
-  readonly idempotencyKey?: string | undefined
+  /** The same key and the same body are the same request. */
+  readonly idempotency?: { readonly key: string; readonly body: Json } | undefined
 }
 
 const DAY = 86_400

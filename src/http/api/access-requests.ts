@@ -56,7 +56,9 @@ export const accessRequestRoutes: readonly Route[] = [
       const { tenant, ctx, body, headers, note } = call
       const key = headers['idempotency-key']
       const request = await tenant.requests.ask(ctx, body, {
-        idempotencyKey: typeof key === 'string' ? key.slice(0, 256) : undefined,
+        ...(typeof key === 'string'
+          ? { idempotency: { key: key.slice(0, 256), body: JSON.parse(JSON.stringify(body)) } }
+          : {}),
       })
       note(noteOf(request))
       return answerOf(tenant, ctx, request)

@@ -148,7 +148,7 @@ export const authzenAccessRequestRoutes: readonly Route[] = [
             subject: { kind: principal.kind, id: principal.id },
             evaluation: { id: bound.evaluationId, revision: bound.revision, client: bound.client, txn: bound.txn },
           },
-          idempotencyKey: typeof key === 'string' ? key.slice(0, 256) : undefined,
+          ...(typeof key === 'string' ? { idempotency: { key: key.slice(0, 256), body: jsonOf(body) } } : {}),
         },
       )
       note(noteOf(request))
