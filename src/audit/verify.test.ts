@@ -215,6 +215,44 @@ describe('verify', () => {
     assert.match(messages.join(), /(record 80\d|tile 0\/3)/)
   })
 
+  test('a large log is verified in several threads, which find what one does', async () => {
+    using large = logFixture()
+    const log = await large.open()
+    for (let i = 0; i < 8; i++) await Promise.all(Array.from({ length: 4000 }, () => log.append(decision())))
+    await log.close()
+    const report = async () => {
+      const source = fileSource(large.file, large.keys.sealing)
+      const seen: number[] = []
+      const found = await verifyLog(source, {
+        verifiers: large.keys.verifiers,
+        onProgress: (done, total) => seen.push(done / total),
+      })
+      source.close()
+      assert.equal(seen.at(-1), 1)
+      return found
+    }
+    const sound = await report()
+    assert.deepEqual(sound.problems, [])
+    assert.deepEqual(sound.bodies, { readable: 32_000, erased: 0 })
+    const db = openSqlite(large.file)
+    for (const index of [5, 17_000, 31_999]) {
+      const body = bytesOf(db, `SELECT body FROM records WHERE idx = ${index}`)
+      db.prepare('UPDATE records SET body = ? WHERE idx = ?').run(flipped(body, 100), index)
+    }
+    db.exec(
+      'UPDATE words SET entries = zeroblob(9) WHERE id = 64 * 12 + (SELECT min(id % 64) FROM words WHERE id / 64 = 12)',
+    )
+    db.close()
+    const messages = (await report()).problems.map((problem) => problem.message)
+    for (const index of [5, 17_000, 31_999]) {
+      assert.ok(
+        messages.includes(`the body of record ${index} is not the one that its leaf commits to`),
+        messages.join(),
+      )
+    }
+    assert.ok(messages.includes('words of the search index for records 12288 to 13311 were altered'), messages.join())
+  })
+
   test('any byte that changes in any row of the file is found', async () => {
     const copy = join(place.directory, 'property.db')
     copyFileSync(place.file, copy)

@@ -21,6 +21,7 @@ test('what happens is counted, and what is asked for is asked when somebody read
   metrics.watch(
     { status: () => ({ writable: true, size, waiting: 4 }) },
     { list: async () => [{ ...target, lag: size - 3, lagSeconds: 7, refused: 2 }] },
+    { status: () => ({ witnesses: 3, answering: 2, size: 5 }) },
   )
   metrics.meter.committed(3, 2)
   metrics.meter.committed(5, 30)
@@ -37,6 +38,8 @@ test('what happens is counted, and what is asked for is asked when somebody read
     'sallyport_log_queue_records 4',
     'sallyport_log_size_records 8',
     'sallyport_log_writable 1',
+    'sallyport_log_witnesses_answering 2',
+    'sallyport_log_witnessed_records 5',
     'sallyport_export_lag_records{target="siem"} 5',
     'sallyport_export_lag_seconds{target="siem"} 7',
     'sallyport_export_failing{target="siem"} 1',

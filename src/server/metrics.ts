@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Access, LimitMeter } from '../access/index.ts'
 import type { Exports, Log, LogMeter } from '../audit/index.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
+import type { Witnessing } from './witnesses.ts'
 
 /** What is measured of one tenant. */
 export interface Metrics {
@@ -11,7 +12,7 @@ export interface Metrics {
   /** The decision point, with the time that it takes. */
   measured(access: Access): Access
   /** From here on, what the log and the exports say of themselves is asked whenever somebody reads. */
-  watch(log: Pick<Log, 'status'>, exports: Pick<Exports, 'list'>): void
+  watch(log: Pick<Log, 'status'>, exports: Pick<Exports, 'list'>, witnessing: Pick<Witnessing, 'status'>): void
   /** The text format of Prometheus. */
   text(): Promise<string>
   /** Every metric, for docs/reference/metrics.md. */
@@ -92,9 +93,12 @@ export function createMetrics(): Metrics {
         return answer
       },
     }),
-    watch(log, exports) {
+    watch(log, exports, witnessing) {
       refresh = async () => {
         setLog(gauges, log.status())
+        const { answering, size } = witnessing.status()
+        gauges.answering.set(answering)
+        gauges.witnessed.set(size)
         setExports(gauges, await exports.list())
       }
     },
@@ -118,6 +122,8 @@ function gaugesOf(registers: Registry[]) {
     queue: gauge('sallyport_log_queue_records', 'Records that wait to be written.'),
     size: gauge('sallyport_log_size_records', 'Records of the log.'),
     writable: gauge('sallyport_log_writable', '1 while the log can be written, else 0; at 0 every request is refused.'),
+    answering: gauge('sallyport_log_witnesses_answering', 'Witnesses that cosigned when they were asked last.'),
+    witnessed: gauge('sallyport_log_witnessed_records', 'Records that enough witnesses have cosigned since the start.'),
     lag: perTarget('sallyport_export_lag_records', 'Records that an export target is behind the log.'),
     lagSeconds: perTarget('sallyport_export_lag_seconds', 'Age of the oldest record that a target does not have.'),
     failing: perTarget('sallyport_export_failing', '1 while the last delivery to a target failed, else 0.'),
