@@ -280,7 +280,7 @@ interface Asked {
   readonly channel: string | undefined
 }
 
-test('a filter selects exactly what is allowed one by one: layers, ceilings, roles, lists, mandate, every link', async () => {
+test('a filter and a search give exactly what is allowed one by one: layers, ceilings, roles, lists, mandate, every link', async () => {
   const seen = { allowed: 0, denied: 0, selected: 0, untranslatable: 0 }
   await fc.assert(
     fc.asyncProperty(
@@ -300,9 +300,11 @@ test('a filter selects exactly what is allowed one by one: layers, ceilings, rol
           const facts = one.channel === undefined ? {} : { facts: { channel: one.channel } }
           const filter = access.filter(ctx, { action: one.action, resourceType: DOC, ...facts })
           const rows = rowsOf(filter)
+          const found = new Set(await foundBy(ctx, one.action, facts))
           for (const doc of docs) {
             const { decision } = access.decide(ctx, { action: one.action, resource: uid(DOC, doc.id), ...facts })
             const why = () => JSON.stringify({ doc, one, decision, condition: filter.text })
+            assert.equal(found.has(doc.id), decision === 'allow', why())
             assert.equal(filter.matches(docEntity(doc)), decision === 'allow', why())
             if (rows === undefined) seen.untranslatable++
             else assert.equal(rows.has(doc.id), decision === 'allow', why())
@@ -319,7 +321,25 @@ test('a filter selects exactly what is allowed one by one: layers, ceilings, rol
   assert.ok(seen.untranslatable < total / 2, `untranslatable: ${seen.untranslatable} of ${total}`)
 })
 
-const RUNS = Number(process.env.SALLYPORT_FILTER_RUNS ?? 40)
+/** All pages of a search. */
+async function foundBy(ctx: Context, action: string, facts: object): Promise<readonly string[]> {
+  const all: string[] = []
+  for (let after: string | undefined; ; ) {
+    const page = await access.search(ctx, {
+      kind: 'resources',
+      type: DOC,
+      action,
+      limit: 7,
+      ...facts,
+      ...(after === undefined ? {} : { after }),
+    })
+    all.push(...page.results)
+    after = page.next
+    if (after === undefined) return all
+  }
+}
+
+const RUNS = Number(process.env.SALLYPORT_FILTER_RUNS ?? 30)
 
 function rowsOf(filter: ReturnType<typeof access.filter>): ReadonlySet<unknown> | undefined {
   try {
