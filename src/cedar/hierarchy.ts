@@ -23,7 +23,7 @@ export class Lineage {
   }
 
   has(uid: Uid): boolean {
-    const ref = new EntityRef(uid.type, uid.id)
+    const ref = uid instanceof EntityRef ? uid : new EntityRef(uid.type, uid.id)
     return this.includes(ref, ref.hash)
   }
 

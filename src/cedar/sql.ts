@@ -25,6 +25,8 @@ export function sqlOf(tree: FilterTree, { dialect, firstParameter = 1 }: SqlOpti
 interface Dialect {
   readonly placeholder: (number: number) => string
   readonly like: (column: string, pattern: Pattern) => { text: (parameter: string) => string; parameter: string }
+  /** A column of texts, compared byte by byte whatever collation it is declared with. */
+  readonly exact: (column: string) => string
   readonly isTrue: (column: string, isTrue: boolean) => string
   /** Whether the set in a column has a value; `value` is a placeholder. */
   readonly contains: (column: string, value: string, isText: boolean) => string
@@ -41,6 +43,8 @@ const DIALECTS: Readonly<Record<SqlOptions['dialect'], Dialect>> = {
       text: (parameter) => `${column} GLOB ${parameter}`,
       parameter: pattern.map((part) => (part === undefined ? '*' : part.replaceAll(/[*?[]/g, '[$&]'))).join(''),
     }),
+    // A column may be declared NOCASE.
+    exact: (column) => `${column} COLLATE BINARY`,
     isTrue: (column, isTrue) => `${column} = ${isTrue ? 1 : 0}`,
     contains: (column, value) => `EXISTS (SELECT 1 FROM json_each(${column}) WHERE value = ${value})`,
     isEmpty: (column) => `json_array_length(${column}) = 0`,
@@ -52,6 +56,8 @@ const DIALECTS: Readonly<Record<SqlOptions['dialect'], Dialect>> = {
       text: (parameter) => `${column} LIKE ${parameter} ESCAPE '\\'`,
       parameter: pattern.map((part) => (part === undefined ? '%' : part.replaceAll(/[%_\\]/g, '\\$&'))).join(''),
     }),
+    // Collations are exact unless one was created as nondeterministic; naming one here would keep indexes from use.
+    exact: (column) => column,
     isTrue: (column, isTrue) => `${column} = ${isTrue ? 'TRUE' : 'FALSE'}`,
     contains: (column, value, isText) => `${column} @> to_jsonb(${value}::${isText ? 'text' : 'bigint'})`,
     isEmpty: (column) => `jsonb_array_length(${column}) = 0`,
@@ -88,9 +94,9 @@ class SqlWriter {
         return `${quoted(node.column)} IS NOT NULL`
       case 'compare': {
         const { left, operator, right } = node
-        if (typeof right === 'object') return `${quoted(left)} ${OPERATORS[operator]} ${quoted(right)}`
+        if (typeof right === 'object') return `${this.#compared(left)} ${OPERATORS[operator]} ${quoted(right)}`
         if (typeof right === 'boolean') return this.#dialect.isTrue(quoted(left), right === (operator === '=='))
-        return `${quoted(left)} ${OPERATORS[operator]} ${this.#parameter(right)}`
+        return `${this.#compared(left)} ${OPERATORS[operator]} ${this.#parameter(right)}`
       }
       case 'oneOf':
         return this.#oneOf(node.column, node.values)
@@ -121,7 +127,12 @@ class SqlWriter {
       return `(${values.map((value) => this.#dialect.isTrue(quoted(column), value)).join(' OR ')})`
     }
     const parameters = values.map((value) => this.#parameter(value))
-    return `${quoted(column)} IN (${parameters.join(', ')})`
+    return `${this.#compared(column)} IN (${parameters.join(', ')})`
+  }
+
+  #compared(column: Column): string {
+    const isText = column.type.kind === 'string' || column.type.kind === 'entity'
+    return isText ? this.#dialect.exact(quoted(column)) : quoted(column)
   }
 
   #parameter(value: Scalar): string {

@@ -52,8 +52,9 @@ test('filters as a function and as SQL on SQLite select exactly the rows that ar
 })
 
 function fill(database: DatabaseSync, rows: readonly Row[]): void {
-  database.exec(`CREATE TABLE docs (id TEXT PRIMARY KEY, title TEXT, project TEXT NOT NULL, size INTEGER, public INTEGER,
-    owner TEXT, team TEXT, folder TEXT, labels TEXT, numbers TEXT NOT NULL, at INTEGER, level INTEGER, score INTEGER)`)
+  // Some columns compare texts in another way than policies do.
+  database.exec(`CREATE TABLE docs (id TEXT PRIMARY KEY, title TEXT COLLATE NOCASE, project TEXT NOT NULL COLLATE NOCASE, size INTEGER, public INTEGER,
+    owner TEXT COLLATE RTRIM, team TEXT, folder TEXT, labels TEXT, numbers TEXT NOT NULL, at INTEGER, level INTEGER, score INTEGER)`)
   const insert = database.prepare('INSERT INTO docs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   for (const row of rows) {
     insert.run(
