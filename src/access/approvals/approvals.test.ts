@@ -250,6 +250,19 @@ test('what was taken for an action that never began goes back, unless it was rev
   assert.equal(access.decide(ctx, SEND).decision, 'deny')
 })
 
+test('whoever follows approvals and fails keeps nobody from deciding or acting', async () => {
+  const { context, enforce, waiting, approvals, reported } = await openHouse()
+  const stop = approvals.onChange(() => assert.fail('a broken listener'))
+  const ctx = context([agent('courier')])
+  const id = await waiting(ctx)
+  await approvals.give(id, user('ada').id)
+  assert.equal((await enforce(ctx)).decision.approval, id)
+  assert.equal(reported.length, 3)
+  stop()
+  await waiting(ctx, sending({ '/to': 'carol@example.com' }))
+  assert.equal(reported.length, 3)
+})
+
 test('what waits, was given, used or refused is the same after a restart', async () => {
   const store = memoryTenantStore()
   const key = randomBytes(32).toString('base64')

@@ -99,7 +99,14 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
   for (const row of alive) byDigest.set(row.digest, approvalOf(row))
 
   const tell = (approval: Approval): Approval => {
-    for (const listener of listeners) listener(approval)
+    for (const listener of listeners) {
+      // Whoever only wants to know must not keep anybody from deciding or acting.
+      try {
+        listener(approval)
+      } catch (error) {
+        deps.report(error)
+      }
+    }
     return approval
   }
   const forget = (approval: Approval): void => {

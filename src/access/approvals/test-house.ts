@@ -63,8 +63,6 @@ export const user = (id: string): PrincipalRef => ({ kind: 'User', id: id as Pri
 export const agent = (id: string): PrincipalRef => ({ kind: 'Agent', id: id as PrincipalId })
 export const service = (id: string): PrincipalRef => ({ kind: 'Service', id: id as PrincipalId })
 
-type House = Awaited<ReturnType<typeof openHouse>>
-
 /** A decision point with approvals, over a store that can be opened again. */
 export async function openHouse(
   options: {
@@ -111,6 +109,7 @@ export async function openHouse(
   await access.setRoles({ grants: directory.roleAssignments(), declared: new Set() })
   const master = openMasterKey({ directory: '/nowhere', environment: key })
   const keyRing = await openKeyRing(store, master, tenant, clock)
+  const reported: unknown[] = []
   const approvals = await openApprovals({
     tenant,
     store,
@@ -118,7 +117,7 @@ export async function openHouse(
     clock,
     directory,
     access,
-    report: (error) => assert.fail(String(error)),
+    report: (error) => reported.push(error),
   })
   approvals.close()
   access.setApprovals(approvals)
@@ -145,6 +144,8 @@ export async function openHouse(
     access,
     directory,
     approvals,
+    /** What went wrong without anybody having been told. */
+    reported,
     clock,
     context,
     put: (text: string) => put(access, text),
