@@ -44,7 +44,7 @@ export function logCommand(): Command {
     .option('--policy <id>', 'a policy that took part')
     .option('--from <time>', 'as in 2026-01-31T08:00:00Z')
     .option('--to <time>', 'up to, not including')
-    .option('--text <text>', 'occurs in the record')
+    .option('--text <text>', 'words that stand in the record, and phrases in quotation marks')
     .option('--limit <n>', 'at most so many', '50')
     .option('--cursor <cursor>', 'where the last page ended')
     .action(async (options: Record<string, string>, command: Command) => {
