@@ -14,7 +14,7 @@ export type AccessErrorCode =
   | 'list_entry_unknown'
   | 'lists_full'
   | 'locked_out'
-  | 'request_invalid'
+  | 'access_request_invalid'
   | 'request_pointless'
   | 'request_needless'
   | 'request_wider'

@@ -34,7 +34,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   list_entry_unknown: 404,
   lists_full: 409,
   locked_out: 409,
-  request_invalid: 422,
+  access_request_invalid: 422,
   request_pointless: 422,
   request_needless: 409,
   request_wider: 409,

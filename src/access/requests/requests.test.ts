@@ -291,7 +291,7 @@ test('policies may look at the time that would be given, and less may be given t
   assert.equal(mayDecide(as('carol'), request, 7201).decision, 'deny')
   await assert.rejects(
     requests.approve(as('carol'), request.id, { seconds: 7201, note: '' }),
-    refused('request_invalid'),
+    refused('access_request_invalid'),
   )
   await requests.approve(as('carol'), request.id, { seconds: 60, note: '' })
   clock.advance(60_000)
@@ -365,7 +365,7 @@ test('access is asked for oneself, with a reason and an end', async (t) => {
   ]) {
     await assert.rejects(
       requests.ask(as('bob'), { ...wanted, ...more }),
-      refused('request_invalid'),
+      refused('access_request_invalid'),
       JSON.stringify(more),
     )
   }
@@ -374,7 +374,7 @@ test('access is asked for oneself, with a reason and an end', async (t) => {
 test('who asks too often, or for too much at once, is held up, and others are not', async (t) => {
   const { requests, as, clock } = await opened(t)
   for (let i = 0; i < 60; i++)
-    await assert.rejects(requests.ask(as('bob'), { ...wanted, seconds: 0 }), refused('request_invalid'))
+    await assert.rejects(requests.ask(as('bob'), { ...wanted, seconds: 0 }), refused('access_request_invalid'))
   await assert.rejects(requests.ask(as('bob'), wanted), refused('requests_full'))
   await requests.ask(as('alice'), wanted)
   clock.advance(3_600_000)

@@ -25,7 +25,7 @@ export interface AccessRequests {
   /** What could be given, the least first; nothing is asked for. Throws as `ask` for what cannot be asked at all. */
   offers(ctx: Context, wanted: Wanted, asking?: Asking): readonly Offer[]
   /**
-   * Asks. Throws `request_invalid`, `request_needless` (it is allowed already), `request_pointless` (a grant would not
+   * Asks. Throws `access_request_invalid`, `request_needless` (it is allowed already), `request_pointless` (a grant would not
    * help, or nobody could give it), `request_wider` (what helps grants more, and was not asked for by name),
    * `request_repeated`, `requests_full`.
    */
@@ -36,7 +36,7 @@ export interface AccessRequests {
   bareQuestion(action: string, id: string): Question
   /**
    * Gives what was asked for, for no longer than that, or refuses it. Whether the caller may was decided before. Throws
-   * `request_own`, `request_closed`, `request_pointless` where it would not help any more, `request_invalid`.
+   * `request_own`, `request_closed`, `request_pointless` where it would not help any more, `access_request_invalid`.
    */
   approve(
     ctx: Context,
@@ -316,7 +316,7 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
         checkText(note)
         const given = seconds ?? request.seconds
         checkSeconds(given)
-        if (given > request.seconds) throw new AccessError('request_invalid', 'longer than it was asked for')
+        if (given > request.seconds) throw new AccessError('access_request_invalid', 'longer than it was asked for')
         return approveNow(ctx, request, given, note)
       }),
     deny: (ctx, id, note) =>

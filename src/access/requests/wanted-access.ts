@@ -30,7 +30,7 @@ const DAY = 86_400
 export const LONGEST_GRANT = 30 * DAY
 const LONGEST_TEXT = 1000
 
-/** What is wished for, where it can be asked for at all. Throws `request_invalid`, `request_needless`, `request_pointless`. */
+/** What is wished for, where it can be asked for at all. Throws `access_request_invalid`, `request_needless`, `request_pointless`. */
 export function checkWanted(
   ctx: Context,
   wanted: Wanted,
@@ -38,16 +38,16 @@ export function checkWanted(
   { grantable, inGoodStanding }: { readonly grantable: Grantable; readonly inGoodStanding: (id: string) => boolean },
 ): Wished {
   const { action, resource, role, seconds } = wanted
-  if (wanted.justification.trim() === '') throw new AccessError('request_invalid', 'say why it is needed')
+  if (wanted.justification.trim() === '') throw new AccessError('access_request_invalid', 'say why it is needed')
   checkText(wanted.justification)
   checkSeconds(seconds)
   if (action === undefined && role === undefined) {
-    throw new AccessError('request_invalid', 'name the action, or the role')
+    throw new AccessError('access_request_invalid', 'name the action, or the role')
   }
   const id = wanted.subject ?? actorOf(ctx.caller).id
   const subject = asking.denied?.subject ?? ctx.caller.chain.find((link) => link.id === id)
   // Whether there is somebody of this name is not for the caller to learn.
-  if (subject === undefined) throw new AccessError('request_invalid', 'access is asked for oneself')
+  if (subject === undefined) throw new AccessError('access_request_invalid', 'access is asked for oneself')
   // What is not there, and what nothing can be granted on, look the same from outside.
   if (!inGoodStanding(subject.id) || !grantable.exists(resource)) throw noHelp()
   const wished = { subject, action, resource }
@@ -68,16 +68,16 @@ export function chooseOffer(offers: readonly Offer[], { action, resource }: Wish
   )
 }
 
-/** Throws `request_invalid`. */
+/** Throws `access_request_invalid`. */
 export function checkSeconds(seconds: number): void {
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= LONGEST_GRANT) return
-  throw new AccessError('request_invalid', `access is given for one second to ${LONGEST_GRANT / DAY} days`)
+  throw new AccessError('access_request_invalid', `access is given for one second to ${LONGEST_GRANT / DAY} days`)
 }
 
-/** Throws `request_invalid`. */
+/** Throws `access_request_invalid`. */
 export function checkText(text: string): void {
   if (text.length > LONGEST_TEXT)
-    throw new AccessError('request_invalid', `a text has at most ${LONGEST_TEXT} characters`)
+    throw new AccessError('access_request_invalid', `a text has at most ${LONGEST_TEXT} characters`)
 }
 
 export function needless(action: string): AccessError {

@@ -233,7 +233,7 @@ function taskOf(tenant: TenantFace, request: AccessRequest) {
 const PROBLEMS: Readonly<Record<string, readonly [type: string, status: number, title: string]>> = {
   denial_unbound: ['invalid_denial_binding', 400, 'The request is not bound to a denied evaluation'],
   denial_expired: ['expired_denial', 410, 'The denial has expired'],
-  request_invalid: ['not_requestable', 400, 'Access is not requestable like this'],
+  access_request_invalid: ['not_requestable', 400, 'Access is not requestable like this'],
   request_pointless: ['not_requestable', 400, 'Access is not requestable'],
   request_needless: ['not_requestable', 400, 'Access is not requestable'],
   request_wider: ['not_requestable', 400, 'A role has to be named'],
