@@ -6,7 +6,7 @@ import { type Explanation, explain } from './explain.ts'
 import { type Filter, type FilterRequest, filter, filterOf, type PolicyCondition, policyConditions } from './filter.ts'
 import type { FilterCondition } from './filter-condition.ts'
 import { Names } from './frame.ts'
-import { type LintFinding, lint } from './lint.ts'
+import { type CanShadow, type LintFinding, lint } from './lint.ts'
 import type { Policy, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
 import { type IndexNode, indexSteps, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
@@ -113,8 +113,8 @@ export interface Engine {
   search(request: SearchRequest, entities: Entities): SearchPage
   /** A new engine with policies added, replaced, removed; it shares all that did not change. Throws as `compile`. */
   with(change: EngineChange): Engine
-  /** What hardly anybody means; `areAlike` says which policies have the same part, by their ids. */
-  lint(areAlike?: (a: string, b: string) => boolean): readonly LintFinding[]
+  /** What hardly anybody means; see `CanShadow`. */
+  lint(canShadow?: CanShadow): readonly LintFinding[]
   /** For the coverage of tests: how each policy meets a request, condition by condition. */
   tracer(): Tracer
   policy(id: string): PolicyInfo | undefined
@@ -165,12 +165,12 @@ function engineOf(state: EngineState): Engine {
         warnings: [...warnings, ...found],
       })
     },
-    lint(areAlike = () => true) {
+    lint(canShadow = () => true) {
       const isKnownIn: IsKnownIn = (uid, of) => {
         const action = state.actions.find(uid)
         return action !== undefined && state.actions.lineage(action).has(of)
       }
-      return lint([...policies()], isKnownIn, areAlike)
+      return lint([...policies()], isKnownIn, canShadow)
     },
     tracer: () => tracerOf(policies(), (request, entities) => frameOf(request, entities, state)),
     policy: (id) => set.policies.get(id)?.policy,

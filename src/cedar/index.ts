@@ -25,7 +25,7 @@ export { type Filter, type FilterRequest, type PolicyCondition, resourceIn } fro
 export { allOf, anyOf, type FilterCondition, not } from './filter-condition.ts'
 export type { FilterTree } from './filter-tree.ts'
 export { format } from './format.ts'
-export type { LintFinding, LintRule } from './lint.ts'
+export type { CanShadow, LintFinding, LintRule } from './lint.ts'
 export { type Mutant, mutantsOf } from './mutants.ts'
 export { PersistentMap } from './persistent-map.ts'
 export type { Only, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'

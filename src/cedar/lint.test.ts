@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compile, Entities } from './index.ts'
+import { type CanShadow, compile, Entities } from './index.ts'
 
 const schema = `
 entity Role;
@@ -11,9 +11,9 @@ action read;
 action view in [read] appliesTo { principal: User, resource: Doc, context: { sum: Long } };
 action edit appliesTo { principal: User, resource: Doc, context: { sum: Long } };
 `
-const lintOf = (text: string, areAlike?: (a: string, b: string) => boolean) =>
+const lintOf = (text: string, canShadow?: CanShadow) =>
   compile({ policies: [{ name: 'p.cedar', text }], schema })
-    .lint(areAlike)
+    .lint(canShadow)
     .map(({ rule, message, line, column }) => `${line}:${column} ${rule} ${message}`)
 
 test('policies as they should be are not talked about', () => {

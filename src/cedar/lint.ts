@@ -15,22 +15,18 @@ export interface LintFinding extends Problem {
   readonly policy: string
 }
 
-/**
- * What hardly anybody means. Two policies are compared only where `areAlike` says that they have the same part (grants
- * with grants, one ceiling with itself); a forbid is compared with everything.
- */
-export function lint(
-  policies: readonly Policy[],
-  isKnownIn: IsKnownIn,
-  areAlike: (a: string, b: string) => boolean,
-): readonly LintFinding[] {
+/** Whether one policy can make another one needless (a forbid: a permit in vain), as far as their parts go; by ids. */
+export type CanShadow = (general: string, special: string) => boolean
+
+/** What hardly anybody means. */
+export function lint(policies: readonly Policy[], isKnownIn: IsKnownIn, canShadow: CanShadow): readonly LintFinding[] {
   const all = policies.map(demandsOf)
   const findings = [
     ...all.flatMap(({ policy }) => missingId(policy)),
     ...all.flatMap(contradictions),
     ...all.flatMap(({ policy }) => grantsEverything(policy)),
     ...all.flatMap(({ policy }) => mayFail(policy)),
-    ...shadowed(all, isKnownIn, areAlike),
+    ...shadowed(all, isKnownIn, canShadow),
   ]
   return findings.sort(byPlace)
 }
@@ -129,11 +125,7 @@ function failing(expression: Expression): Expression | undefined {
   return undefined
 }
 
-function shadowed(
-  all: readonly Demands[],
-  isKnownIn: IsKnownIn,
-  areAlike: (a: string, b: string) => boolean,
-): readonly LintFinding[] {
+function shadowed(all: readonly Demands[], isKnownIn: IsKnownIn, canShadow: CanShadow): readonly LintFinding[] {
   const byKey = new Map<string, number[]>()
   all.forEach((demands, index) => {
     const key = ownKey(demands)
@@ -147,7 +139,7 @@ function shadowed(
       const general = all[other]
       if (other === index || general === undefined) continue
       const [wide, narrow] = [general.policy, special.policy]
-      if (wide.effect === 'permit' && (narrow.effect === 'forbid' || !areAlike(wide.id, narrow.id))) continue
+      if ((wide.effect === 'permit' && narrow.effect === 'forbid') || !canShadow(wide.id, narrow.id)) continue
       if (!covers(general, special, isKnownIn)) continue
       // Of two that say the same, the later one is told of.
       if (wide.effect === narrow.effect && other > index && covers(special, general, isKnownIn)) continue

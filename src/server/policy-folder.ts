@@ -1,6 +1,13 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { openAccess, type PolicyFile, policyFileOf, resourceEntities, type TrialWorld } from '../access/index.ts'
+import {
+  openAccess,
+  type PolicyFile,
+  policyFileOf,
+  resourceEntities,
+  schemaFileOf,
+  type TrialWorld,
+} from '../access/index.ts'
 import { openCatalog } from '../gateway/index.ts'
 import { manifestError, openDirectory, parseSections } from '../identity/index.ts'
 import { errorText, systemClock, type TenantId } from '../kernel/index.ts'
@@ -48,7 +55,7 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
       world: {
         tenant,
         foundation,
-        policies: policiesOf(declared, folder),
+        policies: [...schemaOf(declared, folder), ...policiesOf(declared, folder)],
         roles: rolesIn(directory),
         entities: [
           { uid: root },
@@ -67,6 +74,14 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
 
 function isTest(name: string): boolean {
   return /\.test\.ya?ml$/.test(name)
+}
+
+function schemaOf(
+  declared: readonly { readonly schema?: string | undefined }[],
+  folder: string,
+): readonly PolicyFile[] {
+  const file = declared.map(({ schema }) => schema).findLast((name) => name !== undefined)
+  return file === undefined ? [] : [schemaFileOf(file, readText(folder, file))]
 }
 
 function policiesOf(

@@ -47,6 +47,38 @@ test('what is hardly meant is told of, layer by layer', () => {
   )
 })
 
+test('limits and a schema of the tenant are checked too, and what an approval lifts is not in vain', () => {
+  assert.deepEqual(
+    check(
+      {
+        name: 'own.cedarschema',
+        text: 'namespace Shop { entity Order; action "order:read" appliesTo { principal: [User], resource: Order }; }',
+        as: 'schema',
+      },
+      { name: 'a.cedar', text: '@id("a") permit(principal, action == Shop::Action::"order:read", resource);' },
+      {
+        name: 'b.cedar',
+        text: '@id("b") @approval("15m") forbid(principal, action == Shop::Action::"order:read", resource);',
+      },
+      {
+        name: 'c.cedar',
+        text: '@id("c") @limit("60/minute") permit(principal, action == Shop::Action::"order:read", resource);',
+        as: 'limits',
+      },
+    ),
+    [],
+  )
+  assert.match(
+    check({
+      name: 'c.cedar',
+      text: '@id("c") @limit("sixty") permit(principal, action, resource);',
+      as: 'limits',
+    })[0] ?? '',
+    /invalid .*c\.cedar:1.*sixty/,
+  )
+  assert.match(check({ name: 'own.cedarschema', text: 'entity User;', as: 'schema' })[0] ?? '', /invalid /)
+})
+
 test('a title that speaks of reading stands over nothing that changes', () => {
   assert.deepEqual(
     check({
@@ -73,5 +105,9 @@ test('what ships with the product gives no cause for complaint', () => {
         index < foundation.policies.length ? { ...file, layer: { kind: 'foundation' } } : file,
     ),
   )
-  assert.deepEqual(found, [])
+  // It is for the actions that tenants bring along, of which there are none here.
+  assert.deepEqual(
+    found.map(({ rule, policy }) => [rule, policy]),
+    [['unwise', 'foundation/scope-none']],
+  )
 })

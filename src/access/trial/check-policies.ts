@@ -1,4 +1,5 @@
 import {
+  type CanShadow,
   compile,
   describeSchema,
   type Engine,
@@ -11,6 +12,7 @@ import { errorText } from '../../kernel/index.ts'
 import type { Foundation } from '../access.ts'
 import { boundsOf, layerOf, type PolicyFile } from '../layers.ts'
 import { policySetNow } from '../policies-in-force.ts'
+import { schemaInForce } from '../schema-in-force.ts'
 
 export type CheckRule = 'invalid' | 'unwise' | 'broader-than-title' | LintRule
 
@@ -30,7 +32,10 @@ export function checkPolicies(foundation: Foundation, files: readonly PolicyFile
     ...(foundation.roles ?? []),
   ]
   const all = [...shipped, ...files]
-  const input = { policies: all.map(sourceOf), schema: foundation.schema }
+  const schema = schemaOf(foundation.schema, files)
+  if (typeof schema !== 'string') return [schema]
+  const policies = all.filter(({ as }) => as !== 'schema' && as !== 'limits')
+  const input = { policies: policies.map(sourceOf), schema }
   const found = validate(input).map(
     (problem): PolicyFinding => ({ ...problem, rule: problem.severity === 'error' ? 'invalid' : 'unwise' }),
   )
@@ -40,11 +45,23 @@ export function checkPolicies(foundation: Foundation, files: readonly PolicyFile
   try {
     policySetNow({ schema: foundation.schema, files: all, roles: { grants: [], declared: new Set() }, tenant: '' })
   } catch (error) {
-    return [{ severity: 'error', rule: 'invalid', message: errorText(error) }]
+    return [problemOf(error)]
   }
   const engine = compile(input)
-  const findings = [...found, ...engine.lint(areAlike(engine, all)), ...broaderThanTitles(engine, foundation.schema)]
+  const findings = [...found, ...engine.lint(canShadow(engine, all)), ...broaderThanTitles(engine, schema)]
   return findings.filter(isOf(own)).sort(byPlace)
+}
+
+function schemaOf(base: string, files: readonly PolicyFile[]): string | PolicyFinding {
+  try {
+    return schemaInForce(base, files).text
+  } catch (error) {
+    return problemOf(error)
+  }
+}
+
+function problemOf(error: unknown): PolicyFinding {
+  return { severity: 'error', rule: 'invalid', message: errorText(error) }
 }
 
 function sourceOf(file: PolicyFile) {
@@ -62,16 +79,15 @@ function byPlace(a: PolicyFinding, b: PolicyFinding): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
 }
 
-/** Grants stand beside grants; a ceiling, or a file of limits, is only compared with itself. */
-function areAlike(engine: Engine, files: readonly PolicyFile[]): (a: string, b: string) => boolean {
-  const parts = new Map(
-    files.map((file) => [file.name, file.as === undefined || file.as === 'grants' ? '' : file.name]),
-  )
-  const partOf = (id: string): string | undefined => {
-    const source = engine.policy(id)?.position.source
-    return source === undefined ? undefined : parts.get(source)
+/** Grants stand beside grants; a ceiling is only compared with itself. What an approval lifts is in vain for nobody. */
+function canShadow(engine: Engine, files: readonly PolicyFile[]): CanShadow {
+  const parts = new Map(files.map((file) => [file.name, file.as === 'ceiling' ? file.name : '']))
+  const partOf = (id: string): string | undefined => parts.get(engine.policy(id)?.position.source ?? '')
+  return (general, special) => {
+    const wide = engine.policy(general)
+    if (wide?.effect === 'permit') return partOf(general) === partOf(special)
+    return wide?.annotations.approval === undefined || engine.policy(special)?.effect === 'forbid'
   }
-  return (a, b) => partOf(a) === partOf(b)
 }
 
 /** Titles that speak of reading only, over policies that permit more. */

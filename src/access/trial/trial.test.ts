@@ -76,6 +76,8 @@ cases:
   - { given: { User::ann: { risk: 99 } }, expect: { decision: allow, reasons: [own/small], advice: [] } }
   - { by: nobody, expect: deny }
   - { given: { User::bob: { risk: 1 } }, expect: deny }
+  - { action: 'model:inwoke', expect: deny }
+  - { resource: Compute::small, expect: deny }
 `)
   assert.deepEqual(
     list.map((one) => trial.run(one).problems),
@@ -88,6 +90,8 @@ cases:
       ],
       ['there is no principal `nobody` in the manifests'],
       ['there is no `User::bob`, of which something is given'],
+      ['there is no action `model:inwoke` in the schema'],
+      ['`model:invoke` is never done to a `Compute`, only to `Model`'],
     ],
   )
 })

@@ -60,7 +60,14 @@ export function openTrial(world: TrialWorld): Trial {
   const known = knownOf(world)
   const entities = new Map(world.entities.map((entity) => [keyOf(entity), entity]))
   const kinds = kindsIn(world.entities)
+  const actions = new Map(known.set.schema.vocabulary.actions.map((action) => [action.id, action]))
   const ask = (policyCase: PolicyCase): Asked => {
+    const { action, resource } = policyCase
+    const declared = actions.get(action)
+    if (declared === undefined) throw misspelt(`there is no action \`${action}\` in the schema`)
+    if (!declared.resources.includes(resource.type)) {
+      throw misspelt(`\`${action}\` is never done to a \`${resource.type}\`, only to ${quoted(declared.resources)}`)
+    }
     const chain = policyCase.by.map((id): PrincipalRef => {
       const principal = parsePrincipalId(id)
       const kind = kinds.get(id) ?? kindsIn(policyCase.entities).get(id)
@@ -83,7 +90,7 @@ export function openTrial(world: TrialWorld): Trial {
   return {
     known,
     tenant,
-    schema: foundation.schema,
+    schema: known.set.schema.text,
     entities: world.entities,
     run: (policyCase) => runUnder(known, policyCase),
     runUnder,
@@ -107,10 +114,11 @@ function kindsIn(entities: readonly EntityJson[]): ReadonlyMap<string, Principal
 function knownOf({ foundation, policies, roles, tenant, entities, hours }: TrialWorld): Known {
   const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
   const files = [...own, ...(foundation.roles ?? []), ...policies]
-  const index = entityIndex(foundation.schema)
+  const set = policySetNow({ schema: foundation.schema, files, roles, tenant })
+  const index = entityIndex(set.schema.text)
   index.put('world', entities)
   return {
-    set: policySetNow({ schema: foundation.schema, files, roles, tenant }),
+    set,
     entities: index,
     lists: listBook(),
     timeOf: hours === undefined ? undefined : localTime(hours),
@@ -177,6 +185,10 @@ function tracesOf({ ctx, question }: Asked, known: Known, tracer: Tracer): Retur
 function keyOf(entity: EntityJson): string {
   const { type, id } = uidOf(entity)
   return `${type}::${id}`
+}
+
+function misspelt(message: string): AccessError {
+  return new AccessError('question_invalid', message)
 }
 
 function unknownPrincipal(id: string): AccessError {
