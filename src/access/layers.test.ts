@@ -30,10 +30,13 @@ function reference(house: House, { chain, action, resource, mandate }: Asked): '
       })
     return granted && within && !forbidden
   })
-  const mandated =
-    mandate === undefined ||
-    (mandate.actions.includes(action) && mandate.resources.some(({ id }) => PARENTS[resource]?.includes(id)))
-  return every && mandated ? 'allow' : 'deny'
+  return every && covers(mandate, action, resource) ? 'allow' : 'deny'
+}
+
+function covers(mandate: Mandate | undefined, action: string, resource: string): boolean {
+  if (mandate === undefined) return true
+  const own = mandate.actions.includes(action) && mandate.resources.some(({ id }) => PARENTS[resource]?.includes(id))
+  return own && covers(mandate.within, action, resource)
 }
 
 const PARENTS: Readonly<Record<string, readonly string[]>> = {
@@ -188,11 +191,14 @@ const house = fc.array(fc.oneof({ weight: 4, arbitrary: grants }, { weight: 1, a
   minLength: 1,
   maxLength: 5,
 })
-const mandate = fc.record({
+const plainMandate = fc.record({
   actions: fc.subarray([...actions]),
   resources: fc.subarray(['north', 'loose', 'p', 'q']).map((ids) => ids.map((id) => ({ type: TYPES[id] ?? '', id }))),
   expiresAt: fc.constant(clock.now() + 1),
 })
+const mandate: fc.Arbitrary<Mandate> = fc
+  .tuple(plainMandate, fc.option(plainMandate, { nil: undefined, freq: 1 }))
+  .map(([own, within]) => (within === undefined ? own : { ...own, within }))
 const asked: fc.Arbitrary<Asked> = fc.record({
   chain: fc
     .tuple(fc.constantFrom(...people), fc.array(fc.constantFrom(...people), { maxLength: 2 }))
@@ -276,7 +282,8 @@ test('a link more or a mandate more never allows more', async () => {
           const [first, ...rest] = longer
           assert.ok(first !== undefined)
           assert.equal(ask(access, { ...question, chain: [first, ...rest] }), 'deny')
-          if (question.mandate === undefined) assert.equal(ask(access, { ...question, mandate: narrow }), 'deny')
+          const narrower = question.mandate === undefined ? narrow : { ...narrow, within: question.mandate }
+          assert.equal(ask(access, { ...question, mandate: narrower }), 'deny')
         }
       },
     ),

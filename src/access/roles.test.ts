@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { type Context, fakeClock, newTxn, type PrincipalId, type PrincipalRef, type TenantId } from '../kernel/index.ts'
 import { openAccess } from './access.ts'
 import type { RoleGrant } from './roles.ts'
@@ -154,4 +155,60 @@ test('a role only grants, and every template is a role', async () => {
     assert.rejects(() => access.setPolicies([{ name: 'x.cedar', text }]), { code: 'policies_invalid' })
   await refused('@role("x") forbid (principal in ?principal, action, resource in ?resource);')
   await refused('permit (principal in ?principal, action, resource in ?resource);')
+})
+
+test('taking a role, ending one, and lacking a fact never allow more', async () => {
+  const { access, clock, ask, give } = house()
+  await access.setPolicies([
+    {
+      name: 'working.cedar',
+      text: `permit (principal in Group::"research", action == Action::"data:read", resource in Project::"churn") when { context has time && context.time.working };
+        forbid (principal, action, resource in Environment::"staging") when { context has network && context.network has country && context.network.country == "XX" };`,
+    },
+  ])
+  const people = [
+    ['User', 'alice'],
+    ['User', 'bob'],
+    ['User', 'carla'],
+    ['Agent', 'scout'],
+  ] as const
+  const decisions = (): readonly string[] =>
+    people.flatMap(([kind, id]) => ['calls', 'other'].map((dataset) => ask(kind, id, dataset).decision))
+  const fewer = (before: readonly string[], after: readonly string[], why: string): void => {
+    after.forEach((decision, i) => {
+      if (decision === 'allow') assert.equal(before[i], 'allow', why)
+    })
+  }
+  const role = fc.record({
+    role: fc.constantFrom('data-scientist', 'model-trainer', 'inference-client'),
+    assignee: fc.constantFrom(
+      uid('User', 'alice'),
+      uid('User', 'bob'),
+      uid('Group', 'research'),
+      uid('AgentType', 'reader'),
+    ),
+    on: fc.constantFrom(uid('Project', 'churn'), uid('Environment', 'staging'), uid('Dataset', 'other')),
+    until: fc.option(fc.integer({ min: 1, max: 1000 }), { nil: undefined }),
+  })
+  let allowed = 0
+  fc.assert(
+    fc.property(fc.array(role, { maxLength: 6 }), fc.nat(5), fc.integer({ min: 1, max: 1000 }), (list, gone, later) => {
+      const now = clock.now()
+      const grants = list.map((one) => ({ ...one, until: one.until === undefined ? undefined : now + one.until }))
+      access.setHours({ timeZone: 'UTC', working: { days: [1, 2, 3, 4, 5, 6, 7], from: '00:00', to: '24:00' } })
+      give(...grants)
+      const all = decisions()
+      allowed += all.filter((decision) => decision === 'allow').length
+      give(...grants.filter((_, i) => i !== gone))
+      fewer(all, decisions(), 'a role less')
+      give(...grants)
+      access.setHours(undefined)
+      fewer(all, decisions(), 'a fact less')
+      access.setHours({ timeZone: 'UTC', working: { days: [1, 2, 3, 4, 5, 6, 7], from: '00:00', to: '24:00' } })
+      clock.advance(later)
+      fewer(all, decisions(), 'later')
+    }),
+    { numRuns: 60 },
+  )
+  assert.ok(allowed > 50, `only ${allowed} were allowed`)
 })
