@@ -119,7 +119,8 @@ if (existsSync(folder)) {
       const answer = await fetch(`${origin}/.well-known/authzen-configuration${pathname}`)
       assert.equal(answer.status, 200)
       assert.match(answer.headers.get('content-type') ?? '', /^application\/json/)
-      assert.deepEqual(await answer.json(), {
+      const metadata = (await answer.json()) as { capabilities?: unknown }
+      assert.partialDeepStrictEqual(metadata, {
         policy_decision_point: issuer,
         access_evaluation_endpoint: `${issuer}/access/v1/evaluation`,
         access_evaluations_endpoint: `${issuer}/access/v1/evaluations`,
@@ -128,6 +129,8 @@ if (existsSync(folder)) {
         search_action_endpoint: `${issuer}/access/v1/search/action`,
         supported_obligations: ['step-up'],
       })
+      const { capabilities = [] } = metadata
+      assert.ok(Array.isArray(capabilities) && capabilities.every((one) => typeof one === 'string'))
     })
   })
 } else {
