@@ -73,7 +73,7 @@ export async function exportsOf(
     guard: { lookup, isRefusedAddress: (host) => host.startsWith('169.254.') },
     clock: systemClock,
     report: () => {},
-    pace: { linger: 1, firstBackoff: 5, mostBackoff: 20 },
+    pace: { linger: 1, firstBackoff: 5, mostBackoff: 20, mostInARow: 12 },
   })
   for (const text of manifests) await exports.apply(parseSections(text, 'exports.yaml', exportSections))
   return exports

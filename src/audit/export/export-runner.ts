@@ -7,13 +7,15 @@ import { isWanted } from './export-filter.ts'
 import type { ExportFilter } from './export-target.ts'
 import { ocsfEvent } from './ocsf.ts'
 
-/** Milliseconds. */
+/** In milliseconds, where it is a time. */
 export interface ExportPace {
   /** Between a wake-up and reading, so that records go together. */
   readonly linger: number
   /** Before the first repetition; doubled with each, up to `mostBackoff`. */
   readonly firstBackoff: number
   readonly mostBackoff: number
+  /** Records in a row that are set aside at most: a receiver that takes nothing at all is at fault itself. */
+  readonly mostInARow: number
 }
 
 export interface RunnerOptions {
@@ -54,10 +56,8 @@ export interface RunnerStatus {
 const BATCH = 256
 const BATCH_BYTES = 1024 * 1024
 const TURN = 32
-// How often a record that is refused is sent before it is set aside, and how many in a row may be: a receiver that takes
-// nothing at all is at fault itself.
+// How often a record that is refused is sent before it is set aside.
 const ATTEMPTS = 5
-const MOST_IN_A_ROW = 100
 // The place is saved after so many records that nobody wanted.
 const UNSAVED = 4096
 
@@ -166,7 +166,7 @@ export class ExportRunner {
   /** Throws as long as there are attempts left. */
   #setAside(batch: readonly Departure[], error: AuditError): Refused {
     if (++this.#attempts < ATTEMPTS) throw error
-    if (this.#inARow >= MOST_IN_A_ROW) {
+    if (this.#inARow >= this.#options.pace.mostInARow) {
       const why = `${error.publicMessage}; it has refused ${this.#inARow} records in a row, so nothing more is set aside`
       throw new AuditError('export_failed', why)
     }

@@ -78,7 +78,7 @@ export interface Exports {
   close(): Promise<void>
 }
 
-const PACE: ExportPace = { linger: 50, firstBackoff: 500, mostBackoff: 60_000 }
+const PACE: ExportPace = { linger: 50, firstBackoff: 500, mostBackoff: 60_000, mostInARow: 100 }
 
 /** Opens the targets of a tenant and goes on where each of them was. */
 export async function openExports(options: ExportsOptions): Promise<Exports> {
