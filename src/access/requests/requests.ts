@@ -59,8 +59,6 @@ export interface AccessRequests {
   state(request: AccessRequest): RequestState
   /** The grants that are in force, or were until now. */
   grants(): readonly RoleGrant[]
-  /** Calls `listener` after each change of a request. Returns how to stop it. */
-  onChange(listener: (request: AccessRequest) => void): () => void
   close(): Promise<void>
 }
 
@@ -115,10 +113,6 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
   }
   const checks = { grantable, inGoodStanding: directory.inGoodStanding }
   const bounds = new AskBounds()
-  const listeners = new Set<(request: AccessRequest) => void>()
-  const tell = (request: AccessRequest): void => {
-    for (const listener of listeners) listener(request)
-  }
 
   // One change after the other: of two who decide, the second finds the decision of the first.
   let last: Promise<unknown> = Promise.resolve()
@@ -138,7 +132,6 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
     )
     if (isLive(request, clock.now())) live.set(request.id, request)
     else live.delete(request.id)
-    tell(request)
   }
   const find = async (id: string): Promise<AccessRequest> => {
     const known = live.get(id)
@@ -383,12 +376,6 @@ export async function openAccessRequests(deps: RequestDeps): Promise<AccessReque
           on: resource,
           until: endsAt,
         })),
-    onChange(listener) {
-      listeners.add(listener)
-      return () => {
-        listeners.delete(listener)
-      }
-    },
     async close() {
       clearInterval(timer)
       await sweeping
