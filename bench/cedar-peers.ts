@@ -95,8 +95,12 @@ function unique(rules: readonly string[][]): string[][] {
   return [...new Map(rules.map((rule) => [rule.join('\0'), rule])).values()]
 }
 
-/** The condition-only policies as rules of one CASL ability. That one is for one user: the level is taken as given. */
+/**
+ * The condition-only policies as rules of a CASL ability. One is for one user, so there are two: for those whose level
+ * is high enough, and for the others.
+ */
 export function caslPeer({ entities }: Workload, count: number): Decide {
+  const nothing = new AbilityBuilder(createMongoAbility).build()
   const { can, build } = new AbilityBuilder(createMongoAbility)
   for (let i = 0; i < count; i++) can(['read', 'list'], 'Document', { project: `p${i}` })
   const ability = build()
@@ -105,5 +109,9 @@ export function caslPeer({ entities }: Workload, count: number): Decide {
       'id' in uid && uid.type === 'Document' ? [[uid.id, { ...attrs }] as const] : [],
     ),
   )
-  return ({ action, resource }) => ability.can(action.id, subject('Document', { ...attributes.get(resource.id) }))
+  const levels = new Map(entities.map(({ uid, attrs }) => [readUid(uid).id, Number(attrs?.level ?? 0)]))
+  return ({ principal, action, resource }) => {
+    const own = (levels.get(principal.id) ?? 0) > 3 ? ability : nothing
+    return own.can(action.id, subject('Document', { ...attributes.get(resource.id) }))
+  }
 }

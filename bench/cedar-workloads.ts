@@ -210,6 +210,13 @@ export function roles(count: number): Workload {
   return { name: `${count} role policies`, policies: policies.join('\n'), entities, requests }
 }
 
+/** What the role policies are about. */
+export const ROLES_SCHEMA = `
+  entity Role, Project;
+  entity User in [Role] { level: Long };
+  entity Document in [Project] { status: String };
+  action read, list appliesTo { principal: User, resource: Document };`
+
 /** Policies that differ only in a condition. */
 export function conditions(count: number): Workload {
   const dice = new Dice()

@@ -1,4 +1,4 @@
-import { type Bag, createBag } from './bag.ts'
+import type { Bag } from './bag.ts'
 import { conformanceProblems } from './conformance.ts'
 import { type EntityJson, readFields, readUid, type ValueJson } from './entity-json.ts'
 import { CedarError, errorOf, type Problem } from './errors.ts'
@@ -237,8 +237,10 @@ function readEntity(
   }
 }
 
+const NO_FIELDS: { readonly [name: string]: ValueJson } = {}
+
 function recordOf(json: { readonly [name: string]: ValueJson } | undefined): { readonly [name: string]: ValueJson } {
-  if (json === undefined) return createBag<ValueJson>() as { readonly [name: string]: ValueJson }
+  if (json === undefined) return NO_FIELDS
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('attributes and tags are records')
   return json
 }

@@ -35,7 +35,10 @@ test('many policies about one column become one comparison', () => {
   const filter = filterOf(
     ['a', 'b', 'a'].map((p) => `permit(principal,action,resource) when { resource.project == "${p}" };`).join(''),
   )
-  assert.deepEqual(filter.sql(mapping, { dialect: 'sqlite' }), { text: '"project" COLLATE BINARY IN (?, ?)', parameters: ['a', 'b'] })
+  assert.deepEqual(filter.sql(mapping, { dialect: 'sqlite' }), {
+    text: '"project" COLLATE BINARY IN (?, ?)',
+    parameters: ['a', 'b'],
+  })
   assert.deepEqual(filter.sql(mapping, { dialect: 'postgresql', firstParameter: 3 }), {
     text: '"project" IN ($3::text, $4::text)',
     parameters: ['a', 'b'],
@@ -46,7 +49,10 @@ test('values of the request are parameters, and never part of the text', () => {
   const filter = compile({
     policies: 'permit(principal,action,resource) when { resource.team == context.team };',
   }).filter({ ...asked, context: { team: "x' OR 1=1 --" } }, entities)
-  assert.deepEqual(filter.sql(mapping, { dialect: 'sqlite' }), { text: '"team" COLLATE BINARY = ?', parameters: ["x' OR 1=1 --"] })
+  assert.deepEqual(filter.sql(mapping, { dialect: 'sqlite' }), {
+    text: '"team" COLLATE BINARY = ?',
+    parameters: ["x' OR 1=1 --"],
+  })
 })
 
 test('what cannot be translated is an error that names the expression', () => {

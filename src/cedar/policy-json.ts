@@ -88,6 +88,8 @@ const MAX_DEPTH = 1000
 const COMPARISONS = ['==', '!=', '<', '<=', '>', '>='] as const
 const OPERATIONS = ['+', '-', '*'] as const
 
+// The official parser made this JSON: what an operator stands over is what its declarations say, and so the casts in
+// here are safe. Where it might bring something new, that is an unknown operator and refused.
 class ExpressionReader {
   readonly #marker: IntegerMarker
 
@@ -211,6 +213,7 @@ function readInteger(digits: unknown): Value {
 }
 
 function readLiteral(json: unknown): Value {
+  // Of the official parser: literals are entities, integers, texts and booleans.
   if (typeof json === 'object' && json !== null) return refOf(json as UidJson)
   if (typeof json === 'number' && !Number.isSafeInteger(json)) throw invalid('an integer was rounded')
   return json as boolean | number | string
