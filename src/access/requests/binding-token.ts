@@ -165,8 +165,9 @@ function withoutActor(subject: Json): Json {
   if (typeof subject !== 'object' || subject === null || !('properties' in subject)) return subject
   const { properties } = subject
   if (typeof properties !== 'object' || properties === null || !('act' in properties)) return subject
-  const { act: _, ...rest } = properties
-  return { ...subject, properties: rest }
+  const { act: _, ...left } = properties
+  const { properties: __, ...bare } = subject
+  return Object.keys(left).length === 0 ? bare : { ...bare, properties: left }
 }
 
 function unbound(): AccessError {
