@@ -163,10 +163,13 @@ function both(a: EntityJson | undefined, b: EntityJson): EntityJson {
 
 function keyOf(uid: UidJson): string {
   const { type, id } = '__entity' in uid ? uid.__entity : uid
-  return `${type}::${id}`
+  return `${type}${END_OF_TYPE}${id}`
 }
 
+// Types may have namespaces, and ids may have anything.
+const END_OF_TYPE = '\0'
+
 function uidOf(key: string): { type: string; id: string } {
-  const at = key.indexOf('::')
-  return { type: key.slice(0, at), id: key.slice(at + 2) }
+  const at = key.indexOf(END_OF_TYPE)
+  return { type: key.slice(0, at), id: key.slice(at + 1) }
 }

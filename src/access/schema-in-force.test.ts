@@ -77,6 +77,12 @@ test('a schema cannot touch what Sallyport has, and says where it is wrong', asy
     ['action refund appliesTo { principal: [User], resource: [Tenant] };', /`refund` stands in no namespace/],
     ['namespace Shop { entity user; }', /`Shop::user` has the name of the built-in `User`/],
     ['entity User;', /`User` is declared twice/],
+    ['entity model in [Tenant];', /`model` stands in no namespace/],
+    ['type facts = { a: Long };', /`facts` stands in no namespace/],
+    ['namespace Shop { type datetime = Long; }', /`Shop::datetime` has the name of the built-in `datetime`/],
+    ['namespace Shop { entity IpAddr; }', /`Shop::IpAddr` has the name of the built-in `ipaddr`/],
+    ['namespace Model { entity Card in [Tenant]; }', /`Model` is the name of a type/],
+    ['namespace Shop { entity Order; } namespace Shop::Order { entity Line; }', /`Shop::Order` is the name of a type/],
     [
       'namespace Shop { entity O; action read appliesTo { principal: [User], resource: [O] }; }',
       /shadows the existing definition/,
@@ -124,4 +130,22 @@ test('what is stated of a type has to be of the types that it declares', async (
   await access.setPolicies([SHOP, VIEW])
   assert.throws(() => ask(access, { total: 'much' }), { code: 'question_invalid' })
   assert.equal(ask(access, { total: 1, unknown: 'x' }), 'allow')
+})
+
+test('what is no longer there of an own type is gone at once', async () => {
+  const access = opened()
+  await access.setPolicies([SHOP, { name: 'all.cedar', text: '@id("all") permit (principal, action, resource);' }])
+  const many = Array.from({ length: 20 }, (_, i) => ({
+    uid: { type: 'Shop::Order', id: `o::${i}` },
+    parents: [{ type: 'Tenant', id: 'demo' }],
+  }))
+  const found = async () =>
+    (await access.search(ctx, { kind: 'resources', type: 'Shop::Order', action: 'Shop::view', limit: 100 })).results
+  access.putEntities('resources', many)
+  assert.equal((await found()).length, 20)
+  access.putEntities('resources', many.slice(1))
+  access.changeEntities('resources', { remove: [{ type: 'Shop::Order', id: 'o::1' }] })
+  const left = await found()
+  assert.equal(left.length, 18)
+  assert.ok(!left.includes('o::0') && !left.includes('o::1'))
 })

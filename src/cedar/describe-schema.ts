@@ -85,7 +85,10 @@ export function describeSchema(text: string): SchemaDescription {
         uid: { type: qualified('Action'), id },
         ...aliasOf(action),
         doc: docOf(action),
-        parents: (action.memberOf ?? []).map((parent) => parent.id),
+        parents: (action.memberOf ?? []).map(({ id: group, type = 'Action' }) => {
+          const at = type.lastIndexOf('::')
+          return at < 0 ? group : `${type.slice(0, at)}::${group}`
+        }),
         principals: action.appliesTo?.principalTypes ?? [],
         resources: action.appliesTo?.resourceTypes ?? [],
         context: action.appliesTo?.context === undefined ? undefined : typeText(action.appliesTo.context),

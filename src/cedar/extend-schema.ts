@@ -44,21 +44,38 @@ function parsed(text: string, part: string, source: string): SchemaJson {
 type Declared = SchemaJson[string]
 
 function checkNames(json: SchemaJson, base: SchemaJson, source: string): void {
-  const taken = new Map<string, string>()
-  for (const name of namesOf(base[''])) taken.set(name.toLowerCase(), name)
-  const loose = namesOf(json['']).find((name) => !taken.has(name.toLowerCase()))
+  const builtIn = new Set(namesOf(base['']))
+  const taken = new Map([...EXTENSION_TYPES, ...builtIn].map((name) => [name.toLowerCase(), name]))
+  const loose = namesOf(json['']).find((name) => !builtIn.has(name))
   const looseAction = Object.keys(json['']?.actions ?? {}).find((id) => base['']?.actions[id] === undefined)
   const outside = loose ?? looseAction
   if (outside !== undefined) {
     throw invalid(source, `\`${outside}\` stands in no namespace, as in \`namespace Shop { entity Order; }\``)
   }
+  const types = new Set(
+    Object.entries(json).flatMap(([namespace, { entityTypes }]) =>
+      Object.keys(entityTypes).map((name) => (namespace === '' ? name : `${namespace}::${name}`)),
+    ),
+  )
   for (const [namespace, declared] of Object.entries(json)) {
     if (namespace === '') continue
+    // INVARIANT: of `A::b::c` it is clear what is the type and what the id, also where no quotes say so.
+    const type = namespacesAround(namespace).find((name) => types.has(name))
+    if (type !== undefined) throw invalid(source, `\`${type}\` is the name of a type, and cannot be a namespace too`)
     for (const name of namesOf(declared)) {
       const own = taken.get(name.toLowerCase())
       if (own !== undefined) throw invalid(source, `\`${namespace}::${name}\` has the name of the built-in \`${own}\``)
     }
   }
+}
+
+// A name of a namespace stands before these, wherever the facts of every request have one.
+const EXTENSION_TYPES = ['datetime', 'decimal', 'duration', 'ipaddr']
+
+/** `A::B` is in `A`. */
+function namespacesAround(namespace: string): readonly string[] {
+  const parts = namespace.split('::')
+  return parts.map((_, at) => parts.slice(0, at + 1).join('::'))
 }
 
 function namesOf(declared: Declared | undefined): readonly string[] {
