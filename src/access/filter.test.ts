@@ -226,6 +226,7 @@ const lists = fc.array(
       { kind: 'agent-type', value: 'helper' },
       { kind: 'resource', value: 'Project::q' },
       { kind: 'resource', value: 'Tenant::demo' },
+      { kind: 'resource', value: 'Shop::Doc::"d3"' },
       { kind: 'network', value: '203.0.113.0/24' },
     ),
     scope: fc.constantFrom<ListEntry['scope']>({}, { project: 'p' }, { actions: 'data' }, { actions: 'write' }),

@@ -5,7 +5,7 @@ import { Entities } from '../../cedar/index.ts'
 import type { PrincipalId, PrincipalRef } from '../../kernel/index.ts'
 import { loadCountries } from '../country.ts'
 import { type ListBook, type ListedRequest, listBook } from './list-book.ts'
-import { type ListEntry, type ListScope, parseTarget } from './list-entry.ts'
+import { type ListEntry, type ListScope, parseTarget, targetText } from './list-entry.ts'
 
 loadCountries()
 
@@ -264,4 +264,16 @@ test('a look takes microseconds with 100,000 entries', () => {
   for (let i = 0; i < 10_000; i++) made.refusals(read, 0)
   const each = ((performance.now() - started) / 10_000) * 1000
   assert.ok(each < 50, `${each.toFixed(1)} µs`)
+})
+
+test("resources of a tenant's own types are meant as they are written, with the id in quotes", () => {
+  const order: ListedRequest = { ...read, resource: uid('Shop::Order', 'o1') }
+  const one = entry('deny', 'resource:Shop::Order::"o1"')
+  assert.deepEqual(policies(book(one), order), [`list/deny/${one.id}`])
+  assert.deepEqual(policies(book(entry('deny', 'resource:Shop::Order::"o2"')), order), [])
+  const odd = entry('deny', 'resource:Document::"a::b"')
+  assert.deepEqual(policies(book(odd), { ...read, resource: uid('Document', 'a::b') }), [`list/deny/${odd.id}`])
+  for (const { target } of [one, odd]) assert.deepEqual(parseTarget(targetText(target)), target)
+  assert.match(String(parseTarget('resource:Shop::Order::o1')), /quote the id/)
+  assert.deepEqual(parseTarget('resource:Dataset::"calls"'), parseTarget('resource:Dataset::calls'))
 })

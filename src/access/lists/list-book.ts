@@ -3,7 +3,15 @@ import type { PrincipalRef } from '../../kernel/index.ts'
 import { countryOf } from '../country.ts'
 import type { EntityRef, Reason } from '../question.ts'
 import { type Address, parseAddress, parseNetwork } from './address.ts'
-import { DIMENSIONS, type Dimension, isAlive, type ListEntry, type ListScope, scopeText } from './list-entry.ts'
+import {
+  DIMENSIONS,
+  type Dimension,
+  isAlive,
+  type ListEntry,
+  type ListScope,
+  resourceNamed,
+  scopeText,
+} from './list-entry.ts'
 import { NetworkTable } from './network-table.ts'
 
 /** A request, as lists look at it. */
@@ -271,10 +279,8 @@ class Shelf {
       case 'tool':
         // A name without a tool is the server: all of its tools.
         return { map: this.#resources, key: keyOf({ type: value.includes('/') ? 'Tool' : 'ToolServer', id: value }) }
-      case 'resource': {
-        const at = value.indexOf('::')
-        return { map: this.#resources, key: keyOf({ type: value.slice(0, at), id: value.slice(at + 2) }) }
-      }
+      case 'resource':
+        return { map: this.#resources, key: keyOf(resourceNamed(value)) }
     }
   }
 }

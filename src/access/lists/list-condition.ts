@@ -1,6 +1,6 @@
 import { allOf, anyOf, type FilterCondition, not, resourceIn, type Uid } from '../../cedar/index.ts'
 import { LISTS_THEMSELVES, type ListBook, type ListedRequest, listBook, MODEL_TYPES } from './list-book.ts'
-import { DIMENSIONS, type Dimension, isAlive, type ListEntry } from './list-entry.ts'
+import { DIMENSIONS, type Dimension, isAlive, type ListEntry, resourceNamed } from './list-entry.ts'
 
 /** A request of which only the type of the resource is known. */
 export type ListedQuestion = Omit<ListedRequest, 'resource'> & { readonly resourceType: string }
@@ -44,10 +44,8 @@ function refusedBy(entries: readonly ListEntry[], asked: ListedQuestion, now: nu
 function isMeant(entry: ListEntry, asked: ListedQuestion): FilterCondition {
   const { kind, value } = entry.target
   switch (kind) {
-    case 'resource': {
-      const at = value.indexOf('::')
-      return resourceIn([{ type: value.slice(0, at), id: value.slice(at + 2) }])
-    }
+    case 'resource':
+      return resourceIn([resourceNamed(value)])
     case 'model':
       return resourceIn([{ type: 'Model', id: value }])
     case 'tool':

@@ -1,4 +1,5 @@
 import { parsePrincipalId } from '../../kernel/index.ts'
+import type { EntityRef } from '../question.ts'
 import { networkText, parseNetwork } from './address.ts'
 
 /** One entry of the lists of a tenant. Never changes but for its end and its reason. */
@@ -60,12 +61,11 @@ export function parseTarget(text: string): Target | string {
     case 'agent-type':
       return parsePrincipalId(value) === undefined ? `\`${value}\` is no id` : { kind, value }
     case 'resource': {
-      const match = /^([A-Z][A-Za-z0-9]*)::(?:"([^"]+)"|(.+))$/s.exec(value)
-      const [, type, quoted, plain] = match ?? []
-      const id = quoted ?? plain
-      return type === undefined || id === undefined
-        ? `\`${value}\` is not a type and an id, as in \`Dataset::calls\``
-        : { kind, value: `${type}::${id}` }
+      const resource = resourceIn(value)
+      if (resource === undefined) return `\`${value}\` is not a type and an id, as in \`Dataset::calls\``
+      const { type, id, isQuoted } = resource
+      if (!isQuoted && mayBeType(id)) return `quote the id, as in \`Shop::Order::"o1"\` or \`Document::"a::b"\``
+      return { kind, value: type.includes('::') || mayBeType(id) ? `${type}::"${id}"` : `${type}::${id}` }
     }
     case 'network': {
       const network = parseNetwork(value)
@@ -79,6 +79,26 @@ export function parseTarget(text: string): Target | string {
     case 'model':
       return { kind, value }
   }
+}
+
+/** The resource that a target of this kind names. */
+export function resourceNamed(value: string): EntityRef {
+  const resource = resourceIn(value)
+  if (resource === undefined) throw new TypeError(`a target that was never checked: ${value}`)
+  return { type: resource.type, id: resource.id }
+}
+
+function resourceIn(value: string): (EntityRef & { readonly isQuoted: boolean }) | undefined {
+  const match = /^(?:((?:[A-Za-z_]\w*::)+[A-Za-z_]\w*|[A-Z]\w*)::"([^"]+)"|([A-Z]\w*)::(.+))$/s.exec(value)
+  const [, of, quoted, plainOf, plain] = match ?? []
+  const type = of ?? plainOf
+  const id = quoted ?? plain
+  return type === undefined || id === undefined ? undefined : { type, id, isQuoted: quoted !== undefined }
+}
+
+/** Whether what stands before could be a namespace: then it takes quotes to see where the id begins. */
+function mayBeType(id: string): boolean {
+  return /^[A-Za-z_]\w*::/.test(id)
 }
 
 export function targetText({ kind, value }: Target): string {
