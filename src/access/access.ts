@@ -162,8 +162,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     timeOf: undefined,
   }
   const builtIn = rolesOf(known.set.engine)
-  const description = describeSchema(foundation.schema)
-  const { actions } = description
+  const { actions } = describeSchema(foundation.schema)
   const recordedState = recordedStates({
     entitiesVersion: () => known.entities.with(undefined),
     rolesVersion: () => known.set,
@@ -253,7 +252,6 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
     policyRevision: () => known.set.fileRevision,
     grantable: createGrantable({
-      schema: description,
       known: () => known,
       declared: policies.declared,
       supposing: policies.supposing,

@@ -1,4 +1,4 @@
-import { extendSchema } from '../cedar/index.ts'
+import { describeSchema, extendSchema, type SchemaDescription } from '../cedar/index.ts'
 import { errorText } from '../kernel/index.ts'
 import { AccessError } from './errors.ts'
 import type { PolicyFile } from './layers.ts'
@@ -7,6 +7,7 @@ import { type Vocabulary, vocabularyOf } from './vocabulary.ts'
 /** What policies can speak of: the foundation's schema, and the tenant's own types and actions. */
 export interface SchemaInForce {
   readonly text: string
+  readonly description: SchemaDescription
   readonly vocabulary: Vocabulary
 }
 
@@ -20,7 +21,8 @@ export function schemaInForce(base: string, files: readonly PolicyFile[]): Schem
   const known = recent.get(key)
   if (known !== undefined) return known
   const text = own.length === 0 ? base : extended(base, own)
-  const schema = { text, vocabulary: vocabularyOf(text) }
+  const description = describeSchema(text)
+  const schema = { text, description, vocabulary: vocabularyOf(description) }
   if (recent.size >= MAX_RECENT) recent.clear()
   recent.set(key, schema)
   return schema
@@ -48,7 +50,7 @@ function extended(base: string, own: readonly PolicyFile[]): string {
 
 /** Who there is, the directory says alone. */
 function checkPrincipals(schema: string, source: string): void {
-  for (const { id, principals } of vocabularyOf(schema).actions) {
+  for (const { id, principals } of describeSchema(schema).actions) {
     const stranger = principals.find((type) => !PRINCIPALS.has(type))
     if (stranger === undefined) continue
     const text = `${source}: \`${id}\`: \`${stranger}\` is no type of principal`

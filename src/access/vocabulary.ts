@@ -1,4 +1,4 @@
-import { describeSchema, type SchemaAction, type SchemaEntity, type Uid } from '../cedar/index.ts'
+import type { SchemaAction, SchemaDescription, SchemaEntity, Uid } from '../cedar/index.ts'
 import { OURS } from './facts.ts'
 
 /** The types, actions and facts of one schema, and what enforcement points call them. */
@@ -26,9 +26,8 @@ export interface OwnType {
   readonly parents: readonly string[]
 }
 
-/** Reads a schema once; asking is a lookup. Throws `schema_invalid`. */
-export function vocabularyOf(schema: string): Vocabulary {
-  const { entities, actions } = describeSchema(schema)
+/** Reads a schema once; asking is a lookup. */
+export function vocabularyOf({ entities, actions }: SchemaDescription): Vocabulary {
   const plain = actions.filter(({ principals }) => principals.length > 0)
   const uids = new Map(actions.map(({ id, uid }) => [id, uid]))
   const facts = new Map(

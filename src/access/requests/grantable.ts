@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { SchemaDescription } from '../../cedar/index.ts'
+import type { SchemaDescription, Uid } from '../../cedar/index.ts'
 import type { Context, PrincipalRef } from '../../kernel/index.ts'
 import type { Known } from '../decide-chain.ts'
 import type { PolicySet } from '../policy-set.ts'
@@ -44,28 +44,33 @@ export interface Grantable {
 }
 
 export interface GrantableDeps {
-  readonly schema: SchemaDescription
   readonly known: () => Known
   /** Roles whose statements in the foundation do not count. */
   readonly declared: () => ReadonlySet<string>
   readonly supposing: (grant: RoleGrant) => PolicySet
 }
 
-export function createGrantable({ schema, known, declared, supposing }: GrantableDeps): Grantable {
-  const typesIn = containment(schema)
-  const groupsOf = groups(schema)
-  const actions = schema.actions.filter(({ principals }) => principals.length > 0)
+export function createGrantable({ known, declared, supposing }: GrantableDeps): Grantable {
+  let read: Reading | undefined
+  /** The schema in force, with the tenant's own types and actions: a role may grant those too. */
+  const reading = (): Reading => {
+    const { description } = known().set.schema
+    if (read?.description !== description) read = readingOf(description)
+    return read
+  }
   // The grants of roles follow from policies alone, which change seldom.
   let cached: { readonly set: string; readonly declared: ReadonlySet<string>; readonly roles: Roles } | undefined
   const roles = (): Roles => {
     const { fileRevision: set, engine } = known().set
     const now = declared()
     if (cached?.set !== set || cached.declared !== now) {
+      const { actions, groupsOf } = reading()
       const found = new Map<string, readonly string[]>()
       for (const [role, templates] of templatesOf(engine, now)) {
         const isGranted = (id: string): boolean =>
           templates.some(
-            (template) => template.actions?.some((named) => named.id === id || groupsOf(id).has(named.id)) ?? true,
+            (template) =>
+              template.actions?.map(nameOf).some((named) => named === id || groupsOf(id).has(named)) ?? true,
           )
         found.set(
           role,
@@ -77,10 +82,11 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
     return cached.roles
   }
   const applies = (action: string, type: string, kind: PrincipalRef['kind']): boolean => {
-    const declaredAs = actions.find(({ id }) => id === action)
+    const declaredAs = reading().actions.find(({ id }) => id === action)
     return declaredAs?.resources.includes(type) === true && declaredAs.principals.includes(kind)
   }
   const grantsOf = (role: string, { subject, resource }: Wished): readonly string[] => {
+    const { actions, typesIn } = reading()
     const own = new Set(roles().get(role) ?? [])
     const types = typesIn(resource.type)
     return actions
@@ -105,7 +111,7 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
     const when = helps(aloneAs(asker, subject), { grants, resource, action }, supposed)
     return when === undefined
       ? undefined
-      : { role, grants, isElevated: grants.some((id) => groupsOf(id).has('elevated')), when }
+      : { role, grants, isElevated: grants.some((id) => reading().groupsOf(id).has('elevated')), when }
   }
   const helps = (
     ctx: Context,
@@ -118,7 +124,7 @@ export function createGrantable({ schema, known, declared, supposing }: Grantabl
   ): Offer['when'] | undefined => {
     if (action !== undefined) return whenAllowed(ctx, { action, resource }, supposed)?.when
     let looked = 0
-    for (const target of [resource, ...contentsOf(resource, typesIn(resource.type), known())]) {
+    for (const target of [resource, ...contentsOf(resource, reading().typesIn(resource.type), known())]) {
       for (const id of grants) {
         if (!applies(id, target.type, ctx.caller.chain[0].kind)) continue
         if (++looked > MOST_LOOKS) return undefined
@@ -180,6 +186,24 @@ function* contentsOf(container: EntityRef, types: ReadonlySet<string>, known: Kn
   for (const type of types) {
     for (const node of entities.nodes(type)) if (entities.lineage(node).has(container)) yield { type, id: node.ref.id }
   }
+}
+
+interface Reading {
+  readonly description: SchemaDescription
+  readonly actions: SchemaDescription['actions']
+  readonly typesIn: ReturnType<typeof containment>
+  readonly groupsOf: ReturnType<typeof groups>
+}
+
+function readingOf(description: SchemaDescription): Reading {
+  const actions = description.actions.filter(({ principals }) => principals.length > 0)
+  return { description, actions, typesIn: containment(description), groupsOf: groups(description) }
+}
+
+/** `Shop::refund` for `Shop::Action::"refund"`. */
+function nameOf({ type, id }: Uid): string {
+  const at = type.lastIndexOf('::')
+  return at < 0 ? id : `${type.slice(0, at)}::${id}`
 }
 
 /** The types of what can be in a resource of a type, and that type itself. */

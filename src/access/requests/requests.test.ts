@@ -445,3 +445,27 @@ test('giving access never gives more than the role, to anybody else, or for long
   clock.advance(3_600_000)
   assert.deepEqual(all(), before)
 })
+
+test("what a role grants of a tenant's own actions is part of what is asked for", async (t) => {
+  const schema: PolicyFile = {
+    name: 'shop.cedarschema',
+    as: 'schema',
+    text: `namespace Shop {
+      entity Order in [Project, Tenant];
+      action risky in [Action::"elevated"];
+      action refund in [Action::"data", risky] appliesTo { principal: [User], resource: [Order] };
+    }`,
+  }
+  const clerk: PolicyFile = {
+    name: 'clerk.cedar',
+    text: `@id("clerk") @role("clerk")
+      permit (principal in ?principal, action == Action::"training:read", resource in ?resource);
+      @id("clerk-shop") @role("clerk")
+      permit (principal in ?principal, action == Shop::Action::"refund", resource in ?resource);`,
+  }
+  const { requests, as } = await opened(t, [schema, clerk])
+  const project = { type: 'Project', id: 'churn' }
+  const asked = { ...wanted, action: undefined, role: 'clerk', resource: project }
+  const request = await requests.ask(as('bob'), asked)
+  assert.deepEqual([request.grants, request.isElevated], [['Shop::refund', 'training:read'], true])
+})
