@@ -8,7 +8,7 @@ import { readTenantFile } from '../../store/index.ts'
 import type { Verifier } from '../../translog/index.ts'
 import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
-import type { Output } from '../output.ts'
+import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { parseKeys, quorumOf, readKeys, readNamed, readWitnessKeys } from '../verifier-keys.ts'
 
@@ -98,17 +98,6 @@ async function sealingBeside(file: string) {
     return await readLogSealing(store, master, tenant)
   } finally {
     await store.close()
-  }
-}
-
-function progressOn(output: Output): (done: number, total: number) => void {
-  if (output.json || !process.stderr.isTTY) return () => {}
-  return (done, total) => {
-    const width = 30
-    const full = total === 0 ? width : Math.round((done / total) * width)
-    process.stderr.write(
-      `\r[${'█'.repeat(full)}${' '.repeat(width - full)}] ${done}/${total}${done >= total ? '\n' : ''}`,
-    )
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ColumnMapping } from '../../cedar/index.ts'
 import { digestJson, type Json } from '../../kernel/index.ts'
 import type { Asked } from '../ask.ts'
 import { HttpError } from '../errors.ts'
@@ -10,29 +11,7 @@ import { readSearch } from './authzen-request.ts'
 const name = z.string().min(1).max(1024)
 const required = z.boolean().exactOptional()
 
-type Mapped =
-  | {
-      readonly type: 'string' | 'long' | 'bool' | 'datetime' | 'duration' | 'decimal'
-      readonly column: string
-      readonly required?: boolean
-    }
-  | {
-      readonly type: 'entity'
-      readonly entity: string
-      readonly column: string
-      readonly required?: boolean
-      readonly attributes?: Readonly<Record<string, Mapped>>
-    }
-  | {
-      readonly type: 'set'
-      readonly element: 'string' | 'long' | 'entity'
-      readonly entity?: string
-      readonly column: string
-      readonly required?: boolean
-    }
-  | { readonly type: 'record'; readonly attributes: Readonly<Record<string, Mapped>> }
-
-const column: z.ZodType<Mapped> = z.lazy(() =>
+const column: z.ZodType<ColumnMapping> = z.lazy(() =>
   z.discriminatedUnion('type', [
     z.strictObject({
       type: z.enum(['string', 'long', 'bool', 'datetime', 'duration', 'decimal']),
@@ -56,7 +35,7 @@ const column: z.ZodType<Mapped> = z.lazy(() =>
     z.strictObject({ type: z.literal('record'), attributes: columns }),
   ]),
 )
-const columns: z.ZodType<Readonly<Record<string, Mapped>>> = z.record(name, column)
+const columns: z.ZodType<Readonly<Record<string, ColumnMapping>>> = z.record(name, column)
 const uid = z.strictObject({ type: name, id: name })
 
 const sql = z.strictObject({
