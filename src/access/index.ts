@@ -1,3 +1,4 @@
+export type { ColumnMapping } from '../cedar/index.ts'
 export { type Access, type Foundation, openAccess } from './access.ts'
 export type { Advice } from './advice.ts'
 export type { Amounts, Price } from './amounts.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ColumnMapping } from '../../cedar/index.ts'
+import type { ColumnMapping } from '../../access/index.ts'
 import { digestJson, type Json } from '../../kernel/index.ts'
 import type { Asked } from '../ask.ts'
 import { HttpError } from '../errors.ts'
