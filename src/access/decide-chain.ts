@@ -108,7 +108,18 @@ export function approvalWanted(
   if (approved.hindrance !== undefined) return undefined
   // Roles that people get or lose are decided anew when it is used; what was agreed to stands in the policies.
   const revision = known.set.fileRevision
-  return { digest: approvalDigest(ctx, question, { policies, revision }), revision, policies, approved }
+  const digest = digestFor(ctx, question, { policies, revision })
+  return digest === undefined ? undefined : { digest, revision, policies, approved }
+}
+
+/** `undefined` for what has no canonical form: nobody can agree to exactly that. */
+function digestFor(...asked: Parameters<typeof approvalDigest>): string | undefined {
+  try {
+    return approvalDigest(...asked)
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return undefined
+    throw error
+  }
 }
 
 function hindranceIfApproved(ctx: Context, question: Question, known: Known): Hindrance {
@@ -160,7 +171,8 @@ export function judgeChain(ctx: Context, question: Question, known: Known): Judg
   let hindrance: Hindrance = outside === undefined && listed.length === 0 ? undefined : 'refusal'
   const links = ctx.caller.chain.map((link) => {
     const principal = entityOf(link)
-    const verdict = judge({ principal, action, resource, context: read }, entities, known.set, now)
+    const judged = judge({ principal, action, resource, context: read }, entities, known.set, now)
+    const verdict = applies(question, link, known) ? judged : { ...judged, isAllowed: false, grants: [] }
     if (!verdict.isAllowed) {
       const isRefused = verdict.forbids.length > 0 || verdict.ceilings.length > 0
       if (isRefused || hindrance === undefined) hindrance = isRefused ? 'refusal' : 'no_grant'
@@ -178,9 +190,19 @@ export function couldAllowForChain(ctx: Context, question: Question, known: Know
   const { chain } = ctx.caller
   const listed = { chain, action, resource, entities, address: ctx.address, isLenient: true }
   if (known.lists.refusals(listed, now).length > 0) return false
-  return chain.every((link) =>
-    couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set, now),
+  return chain.every(
+    (link) =>
+      applies(question, link, known) &&
+      couldBeAllowed({ principal: entityOf(link), action, resource, context }, entities, known.set, now),
   )
+}
+
+/**
+ * Policies are validated for the principals and resources that the schema declares for an action: what one would say of
+ * others, nobody has written, and so it grants nothing.
+ */
+export function applies({ action, resource }: Question, { kind }: PrincipalRef, { set }: Known): boolean {
+  return set.schema.vocabulary.applies(action, kind, resource.type)
 }
 
 /** All that a tenant's decisions are made by, as it is now. */

@@ -46,7 +46,9 @@ function linkTexts(ctx: Context, question: Question, known: Known): readonly str
     const ceilings = verdict.ceilings.map(
       ({ name, layer }) => `refused by ${name}: ${layerText(layer)} does not let this be granted`,
     )
-    return [head, ...ceilings, ...rest].join('\n')
+    const isDeclared = known.set.schema.vocabulary.applies(question.action, principal.type, question.resource.type)
+    const undeclared = isDeclared ? [] : ['the schema does not declare this action for such a principal or resource']
+    return [head, ...undeclared, ...ceilings, ...rest].join('\n')
   })
   return [
     ...texts,

@@ -10,7 +10,7 @@ import {
   type Uid,
 } from '../cedar/index.ts'
 import type { Context, Json } from '../kernel/index.ts'
-import { entityOf, type Known, prepare } from './decide-chain.ts'
+import { applies, entityOf, type Known, prepare } from './decide-chain.ts'
 import { type Ceiling, targetOf } from './layers.ts'
 import { listCondition } from './lists/list-condition.ts'
 import { mandateCondition } from './mandate.ts'
@@ -44,6 +44,10 @@ export function filterForChain(ctx: Context, asked: FilterQuestion, known: Known
   for (const link of chain) {
     // What nobody could be allowed needs no look at the policies of the next link.
     if (allOf(conditions).kind === 'never') break
+    if (!applies(question, link, known)) {
+      conditions.push(not(ALWAYS))
+      break
+    }
     const principal = entityOf(link)
     const parts = engine.conditions({ principal, action, resourceType, context: read }, entities)
     conditions.push(layersCondition(parts, { principal, entities, set: known.set, now }))

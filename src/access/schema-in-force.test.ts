@@ -149,3 +149,38 @@ test('what is no longer there of an own type is gone at once', async () => {
   assert.equal(left.length, 18)
   assert.ok(!left.includes('o::0') && !left.includes('o::1'))
 })
+
+test('a policy that names no types grants nothing to principals, and on resources, that an action is not declared for', async () => {
+  const access = opened()
+  access.putEntities('more', [
+    { uid: { type: 'Service', id: 'shop' }, attrs: { name: 'Shop', status: 'active' } },
+    { uid: { type: 'Project', id: 'p' } },
+  ])
+  const all = '@id("all") permit (principal, action, resource);'
+  await access.setPolicies([SHOP, { name: 'all.cedar', text: all }])
+  const asking = (kind: 'User' | 'Service', id: string): Context => ({
+    ...ctx,
+    caller: { ...ctx.caller, chain: [{ kind, id: id as PrincipalId }] }, // ids of this file
+  })
+  const questions = [
+    ['User', 'ada', 'Shop::view', 'Shop::Order', 'allow'],
+    ['Service', 'shop', 'Shop::view', 'Shop::Order', 'deny'],
+    ['User', 'ada', 'Shop::view', 'Project', 'deny'],
+    ['User', 'ada', 'Shop::view', 'Nothing', 'deny'],
+    ['User', 'ada', 'Shop::nothing', 'Shop::Order', 'deny'],
+    ['User', 'ada', 'data', 'Project', 'deny'],
+  ] as const
+  for (const [kind, id, action, type, expected] of questions) {
+    const who = asking(kind, id)
+    const what = `${id} ${action} ${type}`
+    assert.equal(access.decide(who, { action, resource: { type, id: 'p' } }).decision, expected, what)
+    assert.equal(access.couldAllow(who, { action, resource: { type, id: 'p' } }), expected === 'allow', what)
+    assert.equal(
+      access.filter(who, { action, resourceType: type }).kind,
+      expected === 'allow' ? 'always' : 'never',
+      what,
+    )
+    const { results } = await access.search(who, { kind: 'actions', resource: { type, id: 'p' }, limit: 500 })
+    assert.equal(results.includes(action), expected === 'allow', what)
+  }
+})

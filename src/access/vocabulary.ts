@@ -7,6 +7,8 @@ export interface Vocabulary {
   uidOf(action: string): Uid
   /** Every action but groups. */
   readonly actions: readonly SchemaAction[]
+  /** Whether the schema declares this action for such principals and resources. What it does not, nobody is allowed. */
+  applies(action: string, principal: string, resource: string): boolean
   /** The entity type of this name; a tenant's own also by its alias, or by the last part of its name in any case. */
   typeNamed(name: string): string
   /** The action of this name that applies to resources of a type. */
@@ -33,6 +35,12 @@ export function vocabularyOf({ entities, actions }: SchemaDescription): Vocabula
   const facts = new Map(
     plain.map((action) => [action.id, new Set(action.facts.map(({ name }) => name).filter((name) => !OURS.has(name)))]),
   )
+  const applying = new Map(
+    plain.map(({ id, principals, resources }) => [
+      id,
+      { principals: new Set(principals), resources: new Set(resources) },
+    ]),
+  )
   const types = typeNames(entities)
   const entityNames = new Set(entities.map(({ name }) => name))
   const named = actionNames(plain)
@@ -54,6 +62,10 @@ export function vocabularyOf({ entities, actions }: SchemaDescription): Vocabula
       return { type: 'Action', id: action }
     },
     actions: plain,
+    applies(action, principal, resource) {
+      const declared = applying.get(action)
+      return declared?.resources.has(resource) === true && declared.principals.has(principal)
+    },
     typeNamed: (name) => types.get(name) ?? types.get(name.toLowerCase()) ?? name,
     actionNamed: (name, resourceType) => named.get(`${name}\0${resourceType}`) ?? name,
     nameOf: (action) => names.get(action) ?? action,
