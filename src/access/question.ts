@@ -18,7 +18,7 @@ export interface Question {
   readonly call?: CallFacts | 'unknown'
   /** Of the arguments as they were sent (see `digestJson`): approvals are bound to it, and records show it. */
   readonly argumentsDigest?: string
-  /** What would be done, where it is no call: approvals are bound to it, and who decides on one reads it. */
+  /** What would be done, as far as the rest does not say: approvals are bound to it, and who decides on one reads it. */
   readonly described?: Json
   /** Further facts that the action's context declares. */
   readonly facts?: { readonly [name: string]: Json }

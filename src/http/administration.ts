@@ -87,12 +87,14 @@ function decideOn(tenant: TenantFace, ctx: Context, { action, summary, input, on
   const question: Question = {
     action,
     resource: on ?? { type: 'Tenant', id: tenant.id },
-    // Asked for only where an approval is bound to it.
-    get described() {
-      return { operation: summary, input: input ?? null }
-    },
+    described: describedAs(summary, input),
   }
   return { question, decision: tenant.access.decide(ctx, question) }
+}
+
+/** What an approval of an operation is bound to: the same action can stand for several. */
+export function describedAs(summary: string, input: Json | undefined): Json {
+  return { operation: summary, input: input ?? null }
 }
 
 /** What a decision record says of a single decision. */

@@ -27,7 +27,7 @@ export interface Route {
   /** Media type of the answer; JSON unless it says otherwise. */
   readonly produces?: string
   /** In place of the decision on the tenant: what the action is on is known only when the request is. */
-  readonly decide?: (call: Omit<Call, 'note' | 'raw' | 'signal'>) => Promise<Decided>
+  readonly decide?: (call: Deciding) => Promise<Decided>
   /** How failures are told, where a specification says (RFC 9457). */
   readonly problem?: (error: SallyportError) => Problem
   readonly handle: (call: Call) => Promise<unknown>
@@ -50,6 +50,12 @@ export interface Problem {
   readonly title: string
   readonly status: number
   readonly detail: string
+}
+
+/** What is known of a request before it is decided. */
+export interface Deciding extends Omit<Call, 'note' | 'raw' | 'signal'> {
+  /** The operation and all that it would be done with, for the question: an approval is bound to it. */
+  readonly described: Json
 }
 
 /** A decision about one request. */

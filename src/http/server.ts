@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Logger } from 'pino'
 import { type Context, errorText, type Json, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
-import { administer, targetOf } from './administration.ts'
+import { administer, describedAs, targetOf } from './administration.ts'
 import { apiRoutes } from './api/index.ts'
 import { answerAsked } from './ask.ts'
 import { HttpError } from './errors.ts'
@@ -169,9 +169,10 @@ async function answerRoute(
   const operation = { action: route.action, summary: `${route.method} ${route.path}`, target: targetOf({ params }) }
   const { ask, decide } = route
   const on = route.on?.find({ tenant, params, query })
-  const deciding = decide === undefined ? {} : { decide: () => decide({ ...call, ctx, query, body }) }
   // Parsed from JSON, or checked by a schema of it.
   const input = { params, query: query ?? null, body: body ?? null } as Json
+  const described = describedAs(operation.summary, input)
+  const deciding = decide === undefined ? {} : { decide: () => decide({ ...call, ctx, query, body, described }) }
   const { answer, record } =
     ask === undefined
       ? await administer(tenant, ctx, { ...operation, ...deciding, on, input }, (note) =>

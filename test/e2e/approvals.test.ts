@@ -183,6 +183,47 @@ test('an operation of the administration waits for somebody too, and the consent
   await succeed(house.sallyport, 'resume', 'bob')
 })
 
+test('who agrees to a question to a model agrees to that prompt, and to no other', async () => {
+  const asking =
+    '@id("prompts") @approval("5m") forbid (principal is Agent, action == Action::"model:invoke", resource);'
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING, 'prompts.cedar': asking })
+  const { token } = await accessToken(house.credentials, 'research-assistant')
+  const ask = (content: string, more: object = {}) =>
+    openaiClient(house.credentials, token)
+      .chat.completions.create({ model: 'demo-chat', messages: [{ role: 'user' as const, content }], ...more })
+      .then(
+        () => 'answered',
+        (error: unknown) => /apr_[0-9a-z]{26}/.exec(JSON.stringify((error as { error?: unknown }).error))?.[0],
+      )
+  const id = (await ask('Say: yes')) ?? ''
+  assert.match(await succeed(house.sallyport, 'approvals', 'show', id), /"content":"Say: yes"/)
+  await succeed(house.sallyport, 'approvals', 'approve', id)
+  for (const other of [await ask('Say: no'), await ask('Say: yes', { temperature: 1 })]) {
+    assert.match(other ?? '', /^apr_/)
+    assert.notEqual(other, id)
+  }
+  assert.equal(await ask('Say: yes'), 'answered')
+  assert.notEqual(await ask('Say: yes'), 'answered')
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING })
+})
+
+test('who agrees that a request for access is refused has not agreed that it is granted', async () => {
+  const asking =
+    '@id("grants") @approval("5m") forbid (principal, action == Action::"access-request:decide", resource);'
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING, 'grants.cedar': asking })
+  await house.apply({ users: { alice: { name: 'Alice', roles: ['security-admin', 'auditor'] } } })
+  const asked = ['access', 'request', 'model:invoke', 'Model::demo-chat', '--role', 'data-scientist', '--because', 'x']
+  const { stdout } = await house.sallyport.cli('--as', 'alice', ...asked, '--for', '1h', '--json')
+  const { id: request } = JSON.parse(stdout) as { id: string }
+  const refused = await house.sallyport.cli('access', 'requests', 'deny', request, '--note', 'n')
+  const [id = ''] = /apr_[0-9a-z]{26}/.exec(refused.stderr) ?? []
+  assert.match(id, /^apr_/, refused.stderr)
+  assert.match((await cli('alice', 'approve', id)).stdout, /is approved/)
+  assert.equal((await house.sallyport.cli('access', 'requests', 'approve', request, '--note', 'n')).ok, false)
+  assert.equal((await house.sallyport.cli('access', 'requests', 'deny', request, '--note', 'n')).ok, true)
+  await house.apply({}, { 'demo.cedar': DEMO, 'messages.cedar': ASKING })
+})
+
 test('approvals are told of as they happen', async () => {
   const watching = spawn(
     process.execPath,

@@ -3,9 +3,9 @@ import type { Question } from '../question.ts'
 
 /**
  * What an approval is bound to, as one SHA-256 of canonical JSON (RFC 8785): who asks, on whose behalf and for which
- * named task; the action, the resource, the arguments as they were sent and where each came from; the policies that ask
- * for the approval, and the revision that they stand in. Whatever else decides (roles, levels, risk, time) is decided
- * again when the approval is used.
+ * named task; the action, the resource and what is stated of it, the arguments as they were sent and where each came
+ * from, what else would be done; the policies that ask for the approval, and the revision that they stand in. Whatever
+ * else decides (roles, levels, risk, time) is decided again when the approval is used.
  */
 export function approvalDigest(
   ctx: Context,
@@ -19,6 +19,7 @@ export function approvalDigest(
     action: question.action,
     resource: [question.resource.type, question.resource.id],
     ...argumentsOf(question),
+    attributes: question.attributes ?? {},
     facts: question.facts ?? {},
     described: question.described ?? null,
     policies: [...asked.policies].sort(),

@@ -82,5 +82,6 @@ const contentsSchema: z.ZodType<ApprovalContents> = z.object({
     .optional()
     .transform((origin) => origin),
   described: z.json(),
+  attributes: z.record(z.string(), z.json()),
   facts: z.record(z.string(), z.json()),
 })

@@ -59,8 +59,10 @@ export interface ApprovalContents {
   readonly arguments: CallFacts['arguments']
   /** JSON pointers by where the value was first seen. */
   readonly origin: CallFacts['origin'] | undefined
-  /** What would be done, where it is no call. */
+  /** What would be done besides; see `Question`. */
   readonly described: Json
+  /** What is stated of the resource, where it is of a tenant's own type. */
+  readonly attributes: NonNullable<Question['attributes']>
   /** Further facts of the action. */
   readonly facts: NonNullable<Question['facts']>
 }

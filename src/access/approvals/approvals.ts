@@ -82,6 +82,8 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
   const byDigest = new Map<string, Approval>()
   const listeners = new Set<(approval: Approval) => void>()
   const asking = new Map<string, Promise<Approval | undefined>>()
+  /** On their way into the store; they count like those that wait. */
+  const creating = new Set<Approval>()
   /** Used up by an action that has not begun; with those that must not come back if it never does. */
   const inFlight = new Map<string, { isBarred: boolean }>()
 
@@ -168,11 +170,12 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
   const create = async (ctx: Context, wanted: WantedApproval): Promise<Approval | undefined> => {
     const now = clock.now()
     const requester = actorOf(ctx.caller).id
-    const waiting = [...byDigest.values()].filter(({ state, expiresAt }) => state === 'pending' && now < expiresAt)
+    const waiting = [...byDigest.values(), ...creating].filter(
+      ({ state, expiresAt }) => state === 'pending' && now < expiresAt,
+    )
     const own = waiting.filter(({ request }) => requesterOf(request) === requester)
     if (waiting.length >= MOST || own.length >= MOST_OF_ONE) return undefined
-    const text = JSON.stringify(wanted.contents)
-    if (Buffer.byteLength(text) > MOST_SHOWN) return undefined
+    if (!canBeShown(wanted.contents)) return undefined
     const sponsors = wanted.request.chain.flatMap(({ id }) => directory.principal(id)?.sponsor ?? [])
     const approval: Approval = {
       id: newId('apr', now),
@@ -188,17 +191,23 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
     }
     const sealed = sealContents(approval.id, wanted.contents, keyRing)
     const before = byDigest.get(wanted.digest)
-    await store.write(async (q) => {
-      await sweep(q, now)
-      // An approval that nobody in good standing stands behind any more makes room for a new request.
-      await q
-        .updateTable('approvals')
-        .set({ state: 'revoked', reason: 'whoever gave it is no longer in good standing', sealed: null, ended_at: now })
-        .where('digest', '=', wanted.digest)
-        .where('state', 'in', ['pending', 'approved'])
-        .execute()
-      await q.insertInto('approvals').values(rowOf(approval, sealed)).execute()
-    })
+    creating.add(approval)
+    try {
+      await store.write(async (q) => {
+        await sweep(q, now)
+        // An approval that nobody in good standing stands behind any more makes room for a new request.
+        const reason = 'whoever gave it is no longer in good standing'
+        await q
+          .updateTable('approvals')
+          .set({ state: 'revoked', reason, sealed: null, ended_at: now })
+          .where('digest', '=', wanted.digest)
+          .where('state', 'in', ['pending', 'approved'])
+          .execute()
+        await q.insertInto('approvals').values(rowOf(approval, sealed)).execute()
+      })
+    } finally {
+      creating.delete(approval)
+    }
     if (before !== undefined) forget(before)
     byDigest.set(approval.digest, approval)
     return tell(approval)
@@ -247,7 +256,11 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
     return { ...rest, decision: 'deny', reasons: [], remedy: 'what was approved has changed meanwhile; ask again' }
   }
 
-  const timer = setInterval(() => void store.write((q) => sweep(q, clock.now())).catch(deps.report), 600_000)
+  const timer = setInterval(() => {
+    const now = clock.now()
+    for (const approval of byDigest.values()) if (now >= approval.expiresAt) forget(approval)
+    store.write((q) => sweep(q, now)).catch(deps.report)
+  }, 600_000)
   timer.unref()
 
   return {
@@ -315,6 +328,16 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
       return () => listeners.delete(listener)
     },
     close: () => clearInterval(timer),
+  }
+}
+
+function canBeShown(contents: ApprovalContents): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(contents)) <= MOST_SHOWN
+  } catch (error) {
+    // nested too deeply to be written
+    if (error instanceof RangeError) return false
+    throw error
   }
 }
 

@@ -48,6 +48,7 @@ export function wantedApproval(
       arguments: isCall ? call.arguments : {},
       origin: isCall ? originOf(call.origin) : undefined,
       described: question.described ?? null,
+      attributes: question.attributes ?? {},
       facts: question.facts ?? {},
     },
   }

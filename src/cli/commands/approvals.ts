@@ -3,6 +3,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { z } from 'zod'
 import { refusal } from '../client.ts'
 import { table } from '../output.ts'
+import { plain, quoted } from '../quoted.ts'
 import { sessionOf } from '../session.ts'
 
 const STATES = ['pending', 'approved', 'denied', 'used', 'revoked', 'expired'] as const
@@ -28,6 +29,7 @@ const approvalSchema = z.object({
       arguments: z.record(z.string(), z.string()),
       origin: z.record(z.string(), z.array(z.string())).optional(),
       described: z.unknown(),
+      attributes: z.record(z.string(), z.unknown()),
       facts: z.record(z.string(), z.unknown()),
     })
     .optional(),
@@ -120,11 +122,11 @@ function pathOf(id: string): string {
 }
 
 function chainText({ chain }: Approval): string {
-  return chain.map(({ kind, id }) => `${kind}::${id}`).join(' → ')
+  return chain.map(({ kind, id }) => `${kind}::${plain(id)}`).join(' → ')
 }
 
 function resourceText({ resource }: Approval): string {
-  return `${resource.type}::${resource.id}`
+  return `${plain(resource.type)}::${plain(resource.id)}`
 }
 
 function untilText({ state, expiresAt }: Approval): string {
@@ -137,23 +139,24 @@ function shown(approval: Approval): string {
     ['state', `${approval.state}${untilText(approval)}`],
     ['who', chainText(approval)],
     ['would', `${approval.action} on ${resourceText(approval)}`],
-    ...(approval.purpose === undefined ? [] : [['purpose', JSON.stringify(approval.purpose)]]),
+    ...(approval.purpose === undefined ? [] : [['purpose', quoted(approval.purpose)]]),
     ...approval.policies.map(({ id, title }) => ['asked by', title === undefined ? id : `${id}: ${title}`]),
     ['asked at', `${approval.requestedAt} (${approval.txn})`],
     ...(approval.state === 'pending' ? [['lapses at', approval.expiresAt]] : []),
     ...(approval.decidedBy === undefined ? [] : [['decided', `by ${approval.decidedBy} at ${approval.decidedAt}`]]),
-    ...(approval.reason === undefined ? [] : [['reason', JSON.stringify(approval.reason)]]),
+    ...(approval.reason === undefined ? [] : [['reason', quoted(approval.reason)]]),
     ...(contents === undefined ? [] : contentRows(contents)),
   ]
   const hidden = contents === undefined ? ['arguments are shown to those who may give it, while it can be given'] : []
   return [approval.id, table(rows.map((row) => ['', ...row])), ...hidden].join('\n')
 }
 
-/** Values are quoted: nobody can make one look like another line. */
+/** Values are quoted, and so are names that could be mistaken for something else: none looks like another line. */
 function contentRows({
   arguments: args,
   origin = {},
   described,
+  attributes,
   facts,
 }: NonNullable<Approval['contents']>): string[][] {
   const sourceOf = (pointer: string): string => {
@@ -163,9 +166,10 @@ function contentRows({
   return [
     ...Object.entries(args).map(([pointer, value]) => [
       'with',
-      `${pointer} = ${JSON.stringify(value)}${sourceOf(pointer)}`,
+      `${plain(pointer)} = ${quoted(value)}${sourceOf(pointer)}`,
     ]),
-    ...Object.entries(facts).map(([name, value]) => ['with', `${name} = ${JSON.stringify(value)}`]),
-    ...(described === null || described === undefined ? [] : [['with', JSON.stringify(described)]]),
+    ...Object.entries(attributes).map(([name, value]) => ['of it', `${plain(name)} = ${quoted(value)}`]),
+    ...Object.entries(facts).map(([name, value]) => ['with', `${plain(name)} = ${quoted(value)}`]),
+    ...(described === null || described === undefined ? [] : [['with', quoted(described)]]),
   ]
 }

@@ -11,6 +11,7 @@ import { completionEstimate, NO_TOKENS } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
   checkMessages,
+  describing,
   endpointUnknown,
   inspectUnknown,
   modelNamed,
@@ -74,15 +75,18 @@ async function inspectRequest(
   const kept = { observe: observation(ctx, () => saidIn(body, ports), ports) }
   const estimate = path === COUNT ? NO_TOKENS : completionEstimate(body)
   body.model = model.upstreamModel
+  const upstreamPath = request.query === '?beta=true' ? `${path}?beta=true` : path
+  const headers = upstreamHeaders(ctx, request, PASSED)
+  const described = describing(upstreamPath, headers, body)
   return {
-    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate) }],
+    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate), described }],
     kept,
     proceed: ([decision]) =>
       planFor(ctx, name, decision, ports, () => ({
         upstream: model.upstream,
         method: 'POST',
-        path: request.query === '?beta=true' ? `${path}?beta=true` : path,
-        headers: upstreamHeaders(ctx, request, PASSED),
+        path: upstreamPath,
+        headers,
         body: writeBody(body),
       })),
   }

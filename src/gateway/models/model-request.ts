@@ -110,6 +110,25 @@ export function modelQuestion(action: ModelAction, name: string): Asked {
   return { action, resource: { type: 'Model', id: name.slice(0, LONGEST_NAME) } }
 }
 
+/**
+ * Everything that goes up, for the question: whoever agrees to it agrees to this prompt, these tools and these
+ * parameters, and not to whatever else the model could be asked.
+ */
+export function describing(path: string, headers: Readonly<Record<string, string>>, body: RequestBody): Json {
+  const deciding = Object.entries(headers).filter(([name]) => !TRANSPORT.has(name))
+  return { path, headers: Object.fromEntries(deciding), body }
+}
+
+// Another attempt at the same has others of these.
+const TRANSPORT: ReadonlySet<string> = new Set([
+  'accept',
+  'content-type',
+  'idempotency-key',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+])
+
 /** What a question says for limits: what it will use, and what that costs. */
 export function using({ price }: Model, amounts: Amounts): Pick<Asked, 'amounts' | 'price'> {
   return price === undefined ? { amounts } : { amounts, price }

@@ -10,6 +10,7 @@ import { completionEstimate, embeddingEstimate } from './estimate.ts'
 import { type ListTools, learnTools } from './known-tools.ts'
 import {
   checkMessages,
+  describing,
   endpointUnknown,
   inspectUnknown,
   modelNamed,
@@ -102,15 +103,17 @@ async function inspectInvocation(
   const kept = request.path === CHAT ? prepareChat(ctx, body, ports) : NOTHING_KEPT
   const estimate = request.path === CHAT ? completionEstimate(body) : embeddingEstimate(body)
   body.model = model.upstreamModel
+  const headers = upstreamHeaders(ctx, request, PASSED)
+  const described = describing(path, headers, body)
   return {
-    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate) }],
+    questions: [{ ...modelQuestion('model:invoke', name), ...using(model, estimate), described }],
     kept,
     proceed: ([decision]) =>
       planFor(ctx, name, decision, ports, () => ({
         upstream: model.upstream,
         method: 'POST',
         path,
-        headers: upstreamHeaders(ctx, request, PASSED),
+        headers,
         body: writeBody(body),
       })),
   }

@@ -89,7 +89,25 @@ const WITH_SESSIONS_ONLY: ReadonlySet<string> = new Set([
 
 function callTool({ upstream, params, tool, originsOf }: McpCall): AskedAll {
   const name = textOf(params, 'name')
-  return withArguments(toolQuestion(upstream, name, tool), argumentsOf(params), originsOf)
+  const besides = besidesArguments(params)
+  const question = toolQuestion(upstream, name, tool)
+  const described = besides === undefined ? question : { ...question, described: besides }
+  return withArguments(described, argumentsOf(params), originsOf)
+}
+
+/**
+ * Whatever else of a call reaches the server and could change what it does: answers to its questions, the state that it
+ * had handed out, members of `_meta` that are not the protocol's own. Those differ with every attempt at the same call.
+ */
+function besidesArguments({ name: _, arguments: __, _meta: meta, ...others }: JsonObject): JsonObject | undefined {
+  const own = isObject(meta) ? Object.entries(meta).filter(([key]) => !isOfProtocol(key)) : []
+  const besides = own.length === 0 ? others : { ...others, _meta: Object.fromEntries(own) }
+  return Object.keys(besides).length === 0 ? undefined : besides
+}
+
+// W3C Trace Context, and what MCP reserves for itself
+function isOfProtocol(key: string): boolean {
+  return /^(?:progressToken|traceparent|tracestate|baggage|io\.modelcontextprotocol\/.*)$/.test(key)
 }
 
 function useDocument({ upstream, params }: McpCall): AskedAll {

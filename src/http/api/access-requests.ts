@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AccessError, type AccessRequest, REQUEST_STATES, type RequestAction } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
-import { type Call, type Decided, type Route, route } from '../route.ts'
+import { type Call, type Decided, type Deciding, type Route, route } from '../route.ts'
 import type { TenantFace } from '../tenant-face.ts'
 
 const name = z.string().min(1).max(1024)
@@ -155,8 +155,6 @@ export const accessRequestRoutes: readonly Route[] = [
   }),
 ]
 
-type Deciding = Pick<Call, 'tenant' | 'ctx' | 'params' | 'body'>
-
 /**
  * Each request of a listing is decided on by itself, and what may not be seen is left out; but whoever may do nothing at
  * all (a suspended principal, a credential without the scope) is told so.
@@ -178,12 +176,12 @@ function unlessKeptOut(tenant: TenantFace, ctx: Context, action: string, id: str
  * request may see it, and give back what it was given.
  */
 export function decideOnOne(action: RequestAction, { isForParties = false } = {}) {
-  return async ({ tenant, ctx, params, body }: Deciding): Promise<Decided> => {
+  return async ({ tenant, ctx, params, body, described }: Deciding): Promise<Decided> => {
     const { request: id = '' } = params
     const request = await find(tenant, id)
     if (request === undefined) return hidden(tenant, ctx, action, id)
     if (isForParties && tenant.requests.isParty(ctx, request)) return unlessKeptOut(tenant, ctx, action, id)
-    const question = tenant.requests.question(request, action, secondsIn(body))
+    const question = { ...tenant.requests.question(request, action, secondsIn(body)), described }
     const decision = tenant.access.decide(ctx, question)
     return maySee(tenant, ctx, request) ? { question, decision } : { question, decision, hide: unknown(id) }
   }

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { AccessError, APPROVAL_STATES, type Approval, type Question } from '../../access/index.ts'
 import { argumentTexts } from '../../gateway/index.ts'
 import { actorOf, type Context, digestJson, type Json, type PrincipalId } from '../../kernel/index.ts'
-import { type Call, type Decided, type Route, route, streamed } from '../route.ts'
+import { type Call, type Decided, type Deciding, type Route, route, streamed } from '../route.ts'
 import type { TenantFace } from '../tenant-face.ts'
+import { statedIn } from './authzen-question.ts'
 import { originShape } from './call-facts.ts'
 
 const name = z.string().min(1).max(1024)
@@ -35,6 +36,7 @@ const shownAnswer = approvalAnswer.extend({
       arguments: z.record(z.string(), z.string()).meta({ description: 'text by JSON pointer' }),
       origin: z.object(originShape).optional(),
       described: z.json(),
+      attributes: z.record(z.string(), z.json()).meta({ description: 'what is stated of the resource' }),
       facts: z.record(z.string(), z.json()),
     })
     .optional()
@@ -95,13 +97,19 @@ export const approvalRoutes: readonly Route[] = [
       resource: z.strictObject({ type: name, id: name }),
       arguments: z.record(z.string(), z.json()).optional().meta({ description: 'as they will be sent' }),
       origin: z.strictObject(originShape).optional().meta({ description: 'JSON pointers by where values come from' }),
+      attributes: z
+        .record(z.string(), z.json())
+        .optional()
+        .meta({
+          description: 'of the resource, where it is of a type of your own: as an enforcement point will state them',
+        }),
       facts: z.record(z.string(), z.json()).optional(),
     }),
     answer: approvalAnswer,
     handle: async ({ tenant, ctx, body, note }) => {
       // What this credential is narrowed to has nothing to do with the one that will act.
       const asking = { ...ctx, caller: { ...ctx.caller, scope: undefined } }
-      const question = questionOf(body)
+      const question = questionOf(tenant, body)
       if (tenant.access.approvalWanted(asking, question) === undefined) {
         throw new AccessError('approval_useless', 'an approval is not what this lacks, or not all that it lacks')
       }
@@ -207,7 +215,7 @@ async function decideOnListing({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): P
 
 /** INVARIANT: an approval that the caller may not see is answered exactly like one that does not exist. */
 function decideOnOne(action: 'approval:read' | 'approval:give' | 'approval:revoke') {
-  return async ({ tenant, ctx, params, body }: Pick<Call, 'tenant' | 'ctx' | 'params' | 'body'>): Promise<Decided> => {
+  return async ({ tenant, ctx, params, described }: Deciding): Promise<Decided> => {
     const id = (params.approval ?? '').slice(0, LONGEST_ID)
     const approval = await tenant.approvals.get(id)
     if (approval === undefined) {
@@ -215,8 +223,7 @@ function decideOnOne(action: 'approval:read' | 'approval:give' | 'approval:revok
       const decision = tenant.access.decide(ctx, question)
       return { question, decision: { ...decision, decision: 'deny' }, hide: unknown(id) }
     }
-    // Giving and refusing are one action, and different operations.
-    const question = { ...tenant.approvals.question(action, approval), described: (body ?? null) as Json }
+    const question = { ...tenant.approvals.question(action, approval), described }
     const decision = tenant.access.decide(ctx, question)
     return maySee(tenant, ctx, approval) ? { question, decision } : { question, decision, hide: unknown(id) }
   }
@@ -285,15 +292,25 @@ function answerOf(tenant: TenantFace, ctx: Context, approval: Approval) {
   }
 }
 
-function questionOf(body: {
-  readonly action: string
-  readonly resource: Question['resource']
-  readonly arguments?: { readonly [name: string]: Json } | undefined
-  readonly origin?: { readonly [K in keyof typeof originShape]: readonly string[] } | undefined
-  readonly facts?: { readonly [name: string]: Json } | undefined
-}): Question {
+function questionOf(
+  tenant: TenantFace,
+  body: {
+    readonly action: string
+    readonly resource: Question['resource']
+    readonly arguments?: { readonly [name: string]: Json } | undefined
+    readonly origin?: { readonly [K in keyof typeof originShape]: readonly string[] } | undefined
+    readonly attributes?: { readonly [name: string]: Json } | undefined
+    readonly facts?: { readonly [name: string]: Json } | undefined
+  },
+): Question {
   const { action, resource, facts } = body
-  const question = { action, resource, ...(facts === undefined ? {} : { facts }) }
+  const attributes = statedIn(tenant.access.vocabulary(), resource.type, body.attributes)
+  const question = {
+    action,
+    resource,
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(facts === undefined ? {} : { facts }),
+  }
   if (body.arguments === undefined) return question
   const texts = argumentTexts(body.arguments)
   // Where nobody says where a value comes from, nobody is known to have named it.

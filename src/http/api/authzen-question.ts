@@ -143,7 +143,11 @@ function factsIn(
 }
 
 /** Attributes of a tenant's own type; what is said of Sallyport's own types does not count. */
-function statedIn(vocabulary: Vocabulary, type: string, properties: Properties | undefined): Properties | undefined {
+export function statedIn(
+  vocabulary: Vocabulary,
+  type: string,
+  properties: Properties | undefined,
+): Properties | undefined {
   const own = properties === undefined ? undefined : vocabulary.ownType(type)
   if (own === undefined || properties === undefined) return undefined
   let stated: { [name: string]: Json } | undefined

@@ -1,7 +1,6 @@
 import type { StoredRecord } from '../../audit/index.ts'
 import type { Context } from '../../kernel/index.ts'
-import type { Decided } from '../route.ts'
-import type { TenantFace } from '../tenant-face.ts'
+import type { Decided, Deciding } from '../route.ts'
 
 /** What of a request to read records says whether it is about their bodies. */
 export interface Reading {
@@ -19,9 +18,12 @@ const permitted = new WeakSet<Context>()
  * Reading a body is an action of its own, `log:read_body`. Who may not, and asks for nothing that needs it, is decided on
  * for `log:read`, and sees when there was a record and of which kind.
  */
-export function decideReading(tenant: TenantFace, ctx: Context, { bodies, byContent }: Reading): Decided {
+export function decideReading(
+  { tenant, ctx, described }: Pick<Deciding, 'tenant' | 'ctx' | 'described'>,
+  { bodies, byContent }: Reading,
+): Decided {
   const ask = (action: string): Decided => {
-    const question = { action, resource: { type: 'Tenant', id: tenant.id } }
+    const question = { action, resource: { type: 'Tenant', id: tenant.id }, described }
     return { question, decision: tenant.access.decide(ctx, question) }
   }
   if (bodies === false && !byContent) return ask('log:read')

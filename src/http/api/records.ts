@@ -45,7 +45,7 @@ export const recordRoutes: readonly Route[] = [
       bodies,
     }),
     answer: z.object({ records: z.array(record), cursor: z.string().optional() }),
-    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    decide: async (call) => decideReading(call, readingOf(call.query)),
     handle: async ({ tenant, ctx, query, note }) => {
       const { limit, cursor, bodies: _, ...filter } = query
       const page = onlyTxn(filter)
@@ -62,7 +62,7 @@ export const recordRoutes: readonly Route[] = [
     action: 'log:read',
     query: z.strictObject({ ...filterShape, bodies }),
     produces: 'text/event-stream',
-    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    decide: async (call) => decideReading(call, readingOf(call.query)),
     handle: async ({ tenant, query: { bodies: _, ...asked }, raw, ctx, signal, note }) => {
       const filter = filterOf(asked)
       note({ filter: Object.keys(filter), bodies: mayReadBodies(ctx) })
@@ -84,7 +84,7 @@ export const recordRoutes: readonly Route[] = [
     action: 'log:read',
     query: z.strictObject({ bodies }),
     answer: record,
-    decide: async ({ tenant, ctx, query }) => decideReading(tenant, ctx, readingOf(query)),
+    decide: async (call) => decideReading(call, readingOf(call.query)),
     handle: async ({ tenant, params, ctx, note }) => {
       const found = await tenant.log.read(indexOf(params.index))
       if (found === undefined) throw new AuditError('record_unknown', `no record \`${params.index}\``)
