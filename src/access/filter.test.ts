@@ -360,3 +360,43 @@ test('what a filter says of a question that the schema does not have so is an er
     code: 'question_invalid',
   })
 })
+
+test('filters and searches of calls look at the stated arguments, as decisions do', async () => {
+  await access.setPolicies([
+    {
+      name: 'calls.cedar',
+      text: '@id("calls") permit (principal, action == Action::"tool:call", resource) when { context.arguments.hasTag("/to") && context.arguments.getTag("/to") == "bob" };',
+    },
+  ])
+  access.lists.remove([...access.lists.entries()].map(({ id }) => id))
+  access.putEntities('catalog', [
+    { uid: uid('ToolServer', 'office'), attrs: { trusted: false }, parents: [uid('Tenant', 'demo')] },
+    {
+      uid: uid('Tool', 'office/send'),
+      attrs: { name: 'send', status: 'accepted', guarded: ['/to'] },
+      parents: [uid('ToolServer', 'office')],
+    },
+  ])
+  const ctx = contextOf({ chain: ['alice'], mandate: undefined, address: undefined })
+  const nothing = { user: [], system: [], trusted: [], untrusted: [], model: [] }
+  const resource = uid('Tool', 'office/send')
+  for (const [to, origin] of [['bob', 'user'] as const, ['eve', 'user'] as const, ['bob', 'untrusted'] as const]) {
+    const call = { arguments: { '/to': to }, origin: { ...nothing, [origin]: ['/to'] } }
+    const { decision } = access.decide(ctx, { action: 'tool:call', resource, call })
+    assert.equal(decision === 'allow', to === 'bob' && origin === 'user')
+    const expected = decision === 'allow' ? ['office/send'] : []
+    const paging = { limit: 10 }
+    const tools = await access.search(ctx, { kind: 'resources', type: 'Tool', action: 'tool:call', call, ...paging })
+    assert.deepEqual(tools.results, expected)
+    const actions = await access.search(ctx, {
+      kind: 'actions',
+      resource,
+      statedFor: (action) => (action === 'tool:call' ? { call } : {}),
+      ...paging,
+    })
+    assert.deepEqual(actions.results, expected.length === 0 ? [] : ['tool:call'])
+    const filter = access.filter(ctx, { action: 'tool:call', resourceType: 'Tool', call })
+    const tool = { uid: resource, attrs: { name: 'send', status: 'accepted', guarded: ['/to'] }, parents: [] }
+    assert.equal(filter.matches(tool), decision === 'allow')
+  }
+})

@@ -15,9 +15,10 @@ import { type Ceiling, targetOf } from './layers.ts'
 import { listCondition } from './lists/list-condition.ts'
 import { mandateCondition } from './mandate.ts'
 import type { PolicySet } from './policy-set.ts'
+import type { Question } from './question.ts'
 
 /** A question about every resource of a type. */
-export interface FilterQuestion {
+export interface FilterQuestion extends Pick<Question, 'call'> {
   readonly action: string
   readonly resourceType: string
   /** Further facts that the action's context declares. */
@@ -30,8 +31,8 @@ export interface FilterQuestion {
  * for what is not a matter of the resource: limits, and approvals that were given for one request.
  */
 export function filterForChain(ctx: Context, asked: FilterQuestion, known: Known): Filter {
-  const { action: name, resourceType, facts } = asked
-  const question = { action: name, resource: { type: resourceType, id: '' }, ...(facts === undefined ? {} : { facts }) }
+  const { action: name, resourceType, ...stated } = asked
+  const question = { action: name, resource: { type: resourceType, id: '' }, ...stated }
   const { context, entities, action } = prepare(ctx, question, known)
   const { engine } = known.set
   const now = ctx.clock.now()

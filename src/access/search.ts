@@ -6,19 +6,26 @@ import type { Vocabulary } from './vocabulary.ts'
 
 /** A question with one part left open. The chain of the context is who is asked about. */
 export type SearchQuestion = Paging &
-  Pick<Question, 'facts' | 'attributes'> &
+  Pick<Question, 'attributes'> &
   (
-    | {
+    | (Stated & {
         readonly kind: 'subjects'
         readonly type: PrincipalKind
         readonly action: string
         readonly resource: EntityRef
         /** Who acts for the subject, in order. */
         readonly actors: readonly PrincipalRef[]
+      })
+    | (Stated & { readonly kind: 'resources'; readonly type: string; readonly action: string })
+    | {
+        readonly kind: 'actions'
+        readonly resource: EntityRef
+        /** What is stated for an action: each declares facts of its own. Nothing, where this is absent. */
+        readonly statedFor?: (action: string) => Stated
       }
-    | { readonly kind: 'resources'; readonly type: string; readonly action: string }
-    | { readonly kind: 'actions'; readonly resource: EntityRef }
   )
+
+type Stated = Pick<Question, 'facts' | 'call'>
 
 interface Paging {
   /** At most so many results. */
@@ -71,13 +78,12 @@ interface Candidate {
 }
 
 function* candidatesOf(ctx: Context, asked: SearchQuestion, known: Known, vocabulary: Vocabulary): Iterable<Candidate> {
-  const { facts, attributes } = asked
-  const stated = facts === undefined ? {} : { facts }
-  const given = attributes === undefined ? stated : { ...stated, attributes }
+  const { attributes } = asked
+  const given = attributes === undefined ? {} : { attributes }
   const all = known.entities.with(undefined)
   switch (asked.kind) {
     case 'subjects': {
-      const question = { action: asked.action, resource: asked.resource, ...given }
+      const question = { action: asked.action, resource: asked.resource, ...given, ...statedIn(asked) }
       for (const { id } of all.uidsOf(asked.type)) {
         const subject = { kind: asked.type, id: id as PrincipalId } // an entity that the directory has put there
         yield { key: id, ctx: withChain(ctx, [subject, ...asked.actors]), question }
@@ -86,7 +92,7 @@ function* candidatesOf(ctx: Context, asked: SearchQuestion, known: Known, vocabu
     }
     case 'resources':
       for (const { type, id } of all.uidsOf(asked.type)) {
-        yield { key: id, ctx, question: { action: asked.action, resource: { type, id }, ...stated } }
+        yield { key: id, ctx, question: { action: asked.action, resource: { type, id }, ...statedIn(asked) } }
       }
       return
     case 'actions': {
@@ -96,10 +102,14 @@ function* candidatesOf(ctx: Context, asked: SearchQuestion, known: Known, vocabu
           resources.includes(asked.resource.type) && kinds.every((kind) => principals.includes(kind)),
       )
       for (const { id } of applying.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-        yield { key: id, ctx, question: { action: id, resource: asked.resource, ...given } }
+        yield { key: id, ctx, question: { action: id, resource: asked.resource, ...given, ...asked.statedFor?.(id) } }
       }
     }
   }
+}
+
+function statedIn({ facts, call }: Stated): Stated {
+  return { ...(facts === undefined ? {} : { facts }), ...(call === undefined ? {} : { call }) }
 }
 
 function withChain(ctx: Context, chain: Caller['chain']): Context {

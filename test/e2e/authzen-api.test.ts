@@ -196,6 +196,12 @@ test('searches are complete over their pages, and a token opens nothing but its 
   }
 })
 
+test('a search for actions decides on the facts that an evaluation of each would', async () => {
+  const search = (context: object) => found('action', { subject: ada, resource: order('o1'), context })
+  assert.deepEqual(await search({ channel: 'web' }), [refund, { name: 'view' }])
+  assert.deepEqual(await search({ channel: 'chat' }), [{ name: 'view' }])
+})
+
 test('a filter selects in the database what is allowed one by one', async () => {
   const answer = await fetch(`${house.issuer}/api/filter`, {
     method: 'POST',

@@ -94,7 +94,7 @@ function answerFilter(
   { tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>,
 ): Asked {
   const put = questionReader({ tenant, ctx })(search)
-  const { action, resource, facts } = put.question
+  const { action, resource } = put.question
   const revision = tenant.access.revision()
   const {
     kind,
@@ -102,12 +102,7 @@ function answerFilter(
     sql: written,
   } = put.ctx === undefined
     ? NOBODY
-    : filterOf(
-        tenant,
-        put.ctx,
-        { action, resourceType: resource.type, ...(facts === undefined ? {} : { facts }) },
-        wanted,
-      )
+    : filterOf(tenant, put.ctx, { action, resourceType: resource.type, ...put.statedFor(action) }, wanted)
   const answer = { kind, condition, ...(wanted === undefined ? {} : { sql: written }), revision }
   const chain = (put.asked.chain ?? []).map((link) => ({ ...link }))
   return {

@@ -11,6 +11,8 @@ export interface Put {
   /** Undefined where the directory does not know everybody of the chain: then nothing is allowed. */
   readonly ctx: Context | undefined
   readonly question: Question
+  /** What is stated, as far as it counts for an action. */
+  readonly statedFor: (action: string) => Pick<Question, 'facts' | 'call'>
   /** The question as the record shows it. */
   readonly asked: Pick<DecidedQuestion, 'chain' | 'action' | 'resource' | 'context'>
   readonly persons: readonly string[]
@@ -29,9 +31,13 @@ export function questionReader({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): (
     chains.set(key, chain)
     const type = vocabulary.typeNamed(resource.type)
     const name = vocabulary.actionNamed(action.name, type)
-    const facts = factsIn(vocabulary.factsOf(name), context, action.properties)
+    const statedFor: Put['statedFor'] = (one) => {
+      const facts = factsIn(vocabulary.factsOf(one), context, action.properties)
+      const call = one === 'tool:call' ? callFactsIn(context) : undefined
+      return { ...(facts === undefined ? {} : { facts }), ...(call === undefined ? {} : { call }) }
+    }
+    const { facts, call } = statedFor(name)
     const stated = statedIn(vocabulary, type, resource.properties)
-    const call = name === 'tool:call' ? callFactsIn(context) : undefined
     const uid = { type, id: resource.id }
     return {
       ctx: chain.ctx,
@@ -42,6 +48,7 @@ export function questionReader({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): (
         ...(stated === undefined ? {} : { attributes: stated }),
         ...(call === undefined ? {} : { call }),
       },
+      statedFor,
       asked: {
         chain: chain.links,
         action: name,

@@ -100,9 +100,9 @@ async function pageOf(
   { tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>,
 ): Promise<Page> {
   const put = questionReader({ tenant, ctx })(search)
-  const { action, resource, facts, attributes } = put.question
-  const stated = facts === undefined ? {} : { facts }
-  const given = attributes === undefined ? stated : { ...stated, attributes }
+  const { action, resource, attributes } = put.question
+  const stated = put.statedFor(action)
+  const given = attributes === undefined ? {} : { attributes }
   const paging = { limit: search.page.limit, ...(after === undefined ? {} : { after }) }
   const type = kindNamed(search.subject.type)
   const [, ...actors] = put.asked.chain ?? []
@@ -124,6 +124,7 @@ async function pageOf(
             resource,
             actors,
             ...given,
+            ...stated,
             ...paging,
           })
         : { results: [] }
@@ -140,8 +141,18 @@ async function pageOf(
       return { ids, next, persons, asked: { chain, action, resource: { type: resource.type }, ...context } }
     }
     case 'action': {
-      const { results: ids, next } = await find(put.ctx, { kind: 'actions', resource, ...given, ...paging })
-      return { ids, next, persons, asked: { chain, resource: { ...resource }, ...context } }
+      const { results: ids, next } = await find(put.ctx, {
+        kind: 'actions',
+        resource,
+        statedFor: put.statedFor,
+        ...given,
+        ...paging,
+      })
+      // Each action declares facts of its own: the record has what counted for any of them.
+      const counted = tenant.access.vocabulary().actions.map(({ id }) => put.statedFor(id).facts)
+      const said = { ...put.asked.context, ...Object.assign({}, ...counted) }
+      const recorded = Object.keys(said).length === 0 ? {} : { context: said }
+      return { ids, next, persons, asked: { chain, resource: { ...resource }, ...recorded } }
     }
   }
 }
