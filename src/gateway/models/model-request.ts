@@ -45,7 +45,19 @@ function checkParameter(name: string, value: Json | undefined): void {
   if (DECIDING.has(folded) && folded !== name) {
     throw new GatewayError('body_invalid', `the parameter \`${name.slice(0, LONGEST_NAME)}\` is not \`${folded}\``)
   }
+  const type = COUNTING.get(name)
+  if (type !== undefined && value !== null && typeof value !== type) {
+    throw new GatewayError('body_invalid', `the parameter \`${name}\` is no ${type}`)
+  }
 }
+
+// Upstreams that are lenient would read `"8"` as a number, which nobody has reserved, and stream without saying how much.
+const COUNTING: ReadonlyMap<string, 'boolean' | 'number'> = new Map([
+  ['stream', 'boolean'],
+  ['n', 'number'],
+  ['max_tokens', 'number'],
+  ['max_completion_tokens', 'number'],
+])
 
 // Parameters that were looked at for the decision.
 const DECIDING: ReadonlySet<string> = new Set([

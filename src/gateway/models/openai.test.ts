@@ -47,6 +47,22 @@ function callDelta(index: number, piece: { id?: string; name?: string; text?: st
 
 const DONE = 'data: [DONE]\n\n'
 
+test('what counts for limits is of its own type, so that no upstream reads another number out of it', async (t) => {
+  const gateway = await startTestGateway(t, answerJson(completion({ role: 'assistant', content: 'hi' })))
+  for (const odd of [
+    { stream: 'true' },
+    { stream: 1 },
+    { n: '8' },
+    { max_tokens: '9' },
+    { max_completion_tokens: [9] },
+  ]) {
+    const answer = await gateway.post(CHAT, { ...ASK, ...odd })
+    assert.equal(answer.status, 400, JSON.stringify(odd))
+  }
+  assert.equal(gateway.seen.length, 0)
+  assert.equal((await gateway.post(CHAT, { ...ASK, stream: null, n: null, max_tokens: 9 })).status, 200)
+})
+
 test('a question goes up as it was understood: the upstream’s model, our credential, nothing of the caller', async (t) => {
   const gateway = await startTestGateway(t, answerJson(completion({ role: 'assistant', content: 'hi' })))
   const answer = await gateway.post(

@@ -24,11 +24,12 @@ export function reserve(
   const plan = proceed(decisions)
   const denied = (refused: readonly Decision[]): Ready | Promise<Ready> => {
     const asked = access.ask(ctx, questions, refused)
-    const ready = (final: readonly Decision[]): Ready => ({
-      decisions: final,
-      plan: proceed(final),
-      reserved: NOTHING,
-    })
+    const ready = (final: readonly Decision[]): Ready => {
+      const refusal = proceed(final)
+      // INVARIANT: nothing goes up without what it needs; of that, nothing is held any more.
+      if (refusal.kind === 'forward') throw new TypeError('a refused request would have gone on')
+      return { decisions: final, plan: refusal, reserved: NOTHING }
+    }
     return asked instanceof Promise ? asked.then(ready) : ready(asked)
   }
   const ready = (reserved: Reserved): Ready | Promise<Ready> => {

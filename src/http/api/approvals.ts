@@ -97,12 +97,9 @@ export const approvalRoutes: readonly Route[] = [
       resource: z.strictObject({ type: name, id: name }),
       arguments: z.record(z.string(), z.json()).optional().meta({ description: 'as they will be sent' }),
       origin: z.strictObject(originShape).optional().meta({ description: 'JSON pointers by where values come from' }),
-      attributes: z
-        .record(z.string(), z.json())
-        .optional()
-        .meta({
-          description: 'of the resource, where it is of a type of your own: as an enforcement point will state them',
-        }),
+      attributes: z.record(z.string(), z.json()).optional().meta({
+        description: 'of the resource, where it is of a type of your own: as an enforcement point will state them',
+      }),
       facts: z.record(z.string(), z.json()).optional(),
     }),
     answer: approvalAnswer,
