@@ -17,9 +17,9 @@ import type { Decision, EntityRef, PolicyFault, Question, Reason } from './quest
 import { statedEntities } from './stated-entity.ts'
 
 /**
- * The decision: the layers speak to every principal of the chain, and the mandate to all of them. INVARIANT: each step
- * can only refuse. What comes to a decision beside the layers (limits, approvals) comes here, after them, in the same
- * way: it looks at a request that they allow, and adds reasons to refuse it.
+ * The decision: the layers speak to every principal of the chain, the mandate and the lists to all of them. INVARIANT:
+ * each step can only refuse, but for an approval: it lifts the forbids that ask for it, and nothing else. Limits come last;
+ * they look at what is allowed otherwise, and nothing here uses anything up.
  */
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
   const decision = decideLayers(ctx, question, known)

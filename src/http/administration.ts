@@ -7,8 +7,8 @@ import { statusOf } from './status.ts'
 import type { TenantFace } from './tenant-face.ts'
 
 /**
- * The way of an administrative request: decide, reserve, record durably, act, record the outcome. The same decision point as
- * everywhere: Sallyport governs itself. Throws `denied`.
+ * The way of an administrative request: decide, reserve, record durably, act, record the outcome. The same decision
+ * point as everywhere: Sallyport governs itself. Throws `denied` and `limit_reached`.
  */
 export async function administer(
   tenant: TenantFace,
