@@ -64,6 +64,7 @@ test('the country is known for public IPv4 addresses only', () => {
   assert.deepEqual(network('::ffff:8.8.8.8'), network('8.8.8.8'))
   assert.deepEqual(network('127.0.0.1'), { address: { __extn: { fn: 'ip', arg: '127.0.0.1' } } })
   assert.deepEqual(network('2001:db8::1'), { address: { __extn: { fn: 'ip', arg: '2001:db8::1' } } })
+  assert.deepEqual(network('fe80::1%eth0'), { address: { __extn: { fn: 'ip', arg: 'fe80::1' } } })
   assert.equal(network('no address'), undefined)
 })
 

@@ -62,7 +62,9 @@ function secondsSince(at: number, now: number): number {
 
 function networkOf(address: string): Facts | undefined {
   // An IPv4 address on a socket of both families.
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
+  const mapped = address.startsWith('::ffff:') ? address.slice(7) : address
+  // Of a link-local address, the interface is the host's own matter, and no part of it.
+  const [plain = ''] = mapped.split('%')
   if (isIP(plain) === 0) return undefined
   const country = countryOf(plain)
   const own = { __extn: { fn: 'ip', arg: plain } }

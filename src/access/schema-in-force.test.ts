@@ -122,7 +122,20 @@ test('enforcement points use the names that they have', async () => {
     ['read', 'view', 'Shop::view', 'refund', 'model:invoke'].map((name) => actionNamed(name, 'Shop::Order')),
     ['Shop::view', 'Shop::view', 'Shop::view', 'Shop::refund', 'model:invoke'],
   )
-  assert.deepEqual(['Shop::view', 'Shop::refund', 'model:invoke'].map(nameOf), ['read', 'refund', 'model:invoke'])
+  const nameOn = (type: string) => (action: string) => nameOf(action, type)
+  assert.deepEqual(['Shop::view', 'Shop::refund'].map(nameOn('Shop::Order')), ['read', 'refund'])
+  assert.equal(nameOf('model:invoke', 'Model'), 'model:invoke')
+  await access.setPolicies([
+    own(`namespace Shop {
+      @authzen("model:invoke") action peek appliesTo { principal: [User], resource: [Model] };
+      @authzen("refund") action view appliesTo { principal: [User], resource: [Model] };
+      action refund appliesTo { principal: [User], resource: [Model] };
+    }`),
+  ])
+  const again = access.vocabulary()
+  for (const { id } of again.actions.filter(({ resources }) => resources.includes('Model'))) {
+    assert.equal(again.actionNamed(again.nameOf(id, 'Model'), 'Model'), id, 'a name that is given means the action')
+  }
 })
 
 test('what is stated of a type has to be of the types that it declares', async () => {

@@ -13,8 +13,11 @@ export interface Vocabulary {
   typeNamed(name: string): string
   /** The action of this name that applies to resources of a type. */
   actionNamed(name: string, resourceType: string): string
-  /** What enforcement points call an action: its alias, or its name without the namespace. */
-  nameOf(action: string): string
+  /**
+   * What enforcement points call an action on resources of a type: its alias, or its name without the namespace. Where
+   * that would mean another action there, its full name.
+   */
+  nameOf(action: string, resourceType: string): string
   /** Of a tenant's own type; undefined for the types that Sallyport has itself. */
   ownType(type: string): OwnType | undefined
   /** Names of the facts of an action that an asker may state: those that Sallyport does not know itself. */
@@ -68,7 +71,10 @@ export function vocabularyOf({ entities, actions }: SchemaDescription): Vocabula
     },
     typeNamed: (name) => types.get(name) ?? types.get(name.toLowerCase()) ?? name,
     actionNamed: (name, resourceType) => named.get(`${name}\0${resourceType}`) ?? name,
-    nameOf: (action) => names.get(action) ?? action,
+    nameOf(action, resourceType) {
+      const name = names.get(action) ?? action
+      return named.get(`${name}\0${resourceType}`) === action ? name : action
+    },
     ownType: (type) => own.get(type),
     factsOf: (action) => facts.get(action) ?? NONE,
   }

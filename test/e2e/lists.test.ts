@@ -99,6 +99,8 @@ test('a machine feed denies for a time, and touches nothing but its own', async 
     { target: 'principal:bob', until: undefined },
     { target: 'principal:bob', list: 'allow' },
     { target: 'network:10.0.0.0/7' },
+    { target: 'resource:Tenant::demo' },
+    { target: 'resource:Tenant::"demo"' },
   ]) {
     assert.equal((await feed(entry)).status, 422, JSON.stringify(entry))
   }

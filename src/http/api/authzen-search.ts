@@ -68,9 +68,12 @@ async function answerSearch(what: Wanted, search: Search, call: Pick<Call, 'tena
   }
   const after = token === undefined ? undefined : openCursor(token, place, tenant.cursors)
   const { ids, next, persons, asked } = await pageOf(what, search, after, call)
-  const nameOf = tenant.access.vocabulary().nameOf
+  const { nameOf, typeNamed } = tenant.access.vocabulary()
+  const resourceType = typeNamed(search.resource.type)
   const results =
-    what === 'action' ? ids.map((id) => ({ name: nameOf(id) })) : ids.map((id) => ({ type: search[what].type, id }))
+    what === 'action'
+      ? ids.map((id) => ({ name: nameOf(id, resourceType) }))
+      : ids.map((id) => ({ type: search[what].type, id }))
   return {
     answer: {
       page: {

@@ -5,6 +5,7 @@ import {
   type ListChange,
   type ListEntry,
   listEntryBody,
+  resourceNamed,
   targetText,
 } from '../../access/index.ts'
 import { actorOf, digestJson, type Json } from '../../kernel/index.ts'
@@ -115,6 +116,10 @@ export const listRoutes: readonly Route[] = [
         if (until === undefined || until > now + LONGEST_FEED)
           throw invalid('a feed gives an end, at most 30 days ahead')
         const { kind, value } = target
+        // Everything is in the tenant, the lists themselves among it.
+        if (kind === 'resource' && resourceNamed(value).type === 'Tenant') {
+          throw invalid(`\`${value}\` is more than a feed may deny at once`)
+        }
         if (kind === 'network' && Number(value.split('/')[1] ?? 32) < (value.includes(':') ? 20 : 8)) {
           throw invalid(`\`${value}\` is more than a feed may deny at once`)
         }
