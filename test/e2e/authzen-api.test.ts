@@ -202,6 +202,14 @@ test('a search for actions decides on the facts that an evaluation of each would
   assert.deepEqual(await search({ channel: 'chat' }), [{ name: 'view' }])
 })
 
+test('the arguments of a prompt are stated like those of a tool', async () => {
+  const letter = { subject: ada, action: { name: 'prompt:get' }, resource: { type: 'prompt', id: 'office/letter' } }
+  const context = { arguments: { '/to': 'ben' }, origin: { user: ['/to'] } }
+  assert.equal((await evaluate({ ...letter, context })).decision, true)
+  assert.equal((await evaluate({ ...letter, context: { ...context, origin: {} } })).decision, false)
+  assert.equal((await evaluate(letter)).decision, false)
+})
+
 test('a filter selects in the database what is allowed one by one', async () => {
   const answer = await fetch(`${house.issuer}/api/filter`, {
     method: 'POST',

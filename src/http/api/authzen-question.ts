@@ -33,7 +33,7 @@ export function questionReader({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): (
     const name = vocabulary.actionNamed(action.name, type)
     const statedFor: Put['statedFor'] = (one) => {
       const facts = factsIn(vocabulary.factsOf(one), context, action.properties)
-      const call = one === 'tool:call' ? callFactsIn(context) : undefined
+      const call = CALLS.has(one) ? callFactsIn(context) : undefined
       return { ...(facts === undefined ? {} : { facts }), ...(call === undefined ? {} : { call }) }
     }
     const { facts, call } = statedFor(name)
@@ -61,6 +61,9 @@ export function questionReader({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): (
     }
   }
 }
+
+/** What has arguments. */
+const CALLS: ReadonlySet<string> = new Set(['tool:call', 'prompt:get'])
 
 interface Chain {
   readonly ctx: Context | undefined
