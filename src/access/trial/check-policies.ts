@@ -1,8 +1,8 @@
 import {
   type CanShadow,
-  compile,
   describeSchema,
   type Engine,
+  finish,
   type LintRule,
   type PolicyInfo,
   type Problem,
@@ -11,7 +11,7 @@ import {
 import { errorText } from '../../kernel/index.ts'
 import type { Foundation } from '../access.ts'
 import { boundsOf, layerOf, type PolicyFile } from '../layers.ts'
-import { policySetNow } from '../policies-in-force.ts'
+import { policySetSteps } from '../policy-set.ts'
 import { schemaInForce } from '../schema-in-force.ts'
 
 export type CheckRule = 'invalid' | 'unwise' | 'broader-than-title' | LintRule
@@ -34,20 +34,20 @@ export function checkPolicies(foundation: Foundation, files: readonly PolicyFile
   const all = [...shipped, ...files]
   const schema = schemaOf(foundation.schema, files)
   if (typeof schema !== 'string') return [schema]
-  const policies = all.filter(({ as }) => as !== 'schema' && as !== 'limits')
-  const input = { policies: policies.map(sourceOf), schema }
-  const found = validate(input).map(
+  // What ships with the product has been looked at by those who ship it.
+  const policies = files.filter(({ as }) => as !== 'schema' && as !== 'limits').map(sourceOf)
+  const found = validate({ policies, schema }).map(
     (problem): PolicyFinding => ({ ...problem, rule: problem.severity === 'error' ? 'invalid' : 'unwise' }),
   )
   // What is unwise in a policy that is wrong mostly comes of what is wrong.
   const errors = found.filter(({ severity }) => severity === 'error')
-  if (errors.length > 0) return errors.filter(isOf(own)).sort(byPlace)
+  if (errors.length > 0) return errors.sort(byPlace)
+  let engine: Engine
   try {
-    policySetNow({ schema: foundation.schema, files: all, roles: { grants: [], declared: new Set() }, tenant: '' })
+    engine = finish(policySetSteps(foundation.schema, all)).engine
   } catch (error) {
     return [problemOf(error)]
   }
-  const engine = compile(input)
   const findings = [...found, ...engine.lint(canShadow(engine, all)), ...broaderThanTitles(engine, schema)]
   return findings.filter(isOf(own)).sort(byPlace)
 }

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { continueTenantLog } from '../../server/index.ts'
 import { CliError } from '../errors.ts'
 import { outputOf } from '../output.ts'
 
@@ -17,6 +16,7 @@ export function continueCommand(): Command {
       if (!existsSync(join(options.data, 'system.db'))) {
         throw new CliError('usage', `\`${options.data}\` is not a data directory`)
       }
+      const { continueTenantLog } = await import('../../server/index.ts')
       const continued = await continueTenantLog({ ...options, environment: process.env })
       const { from, to, lost, record, keys } = continued
       outputOf(json).data(continued, () =>

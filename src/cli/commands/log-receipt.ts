@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { type ProvenRecord, verifyRecordReceipt } from '../../audit/index.ts'
+import type { ProvenRecord } from '../../audit/index.ts'
 import { parseCheckpoint, parseReceipt, type Verifier } from '../../translog/index.ts'
 import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
@@ -29,9 +29,14 @@ export function receiptCommand(): Command {
     .requiredOption('--keys <file>', 'the public keys of the log, one a line')
     .option('--witness <key...>', 'public keys of witnesses you trust, or files with them')
     .option('--quorum <n>', 'how many of them must have cosigned; without it, whoever has is only named')
-    .action((file: string, options: { keys: string; witness?: string[]; quorum?: string }, command: Command) => {
+    .action(async (file: string, options: { keys: string; witness?: string[]; quorum?: string }, command: Command) => {
       const witnesses = readWitnessKeys(options.witness)
-      const proven = prove(readNamed(file), readKeys(options.keys), witnesses, quorumOf(options.quorum, witnesses))
+      const proven = await prove(
+        readNamed(file),
+        readKeys(options.keys),
+        witnesses,
+        quorumOf(options.quorum, witnesses),
+      )
       sessionOf(command).output.data(summaryOf(proven), () => describe(proven))
     })
   return receipt
@@ -44,12 +49,13 @@ interface Proven extends ProvenRecord {
 }
 
 /** A log goes on under a new name after a restore; its keys may be kept under both, and each signs for one of them. */
-function prove(
+async function prove(
   text: string,
   keys: readonly Verifier[],
   witnesses: readonly Verifier[],
   quorum: number | undefined,
-): Proven {
+): Promise<Proven> {
+  const { verifyRecordReceipt } = await import('../../audit/index.ts')
   const { origin } = parseCheckpoint(parseReceipt(text).checkpoint)
   const verifiers = keys.filter((key) => key.name === origin)
   if (verifiers.length === 0) throw new CliError('usage', `these are not the keys of the log \`${origin}\``)

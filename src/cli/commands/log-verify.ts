@@ -1,10 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { fileSource, type LogSource, remoteSource, type VerifyReport, verifyLog } from '../../audit/index.ts'
+import type { LogSource, VerifyReport } from '../../audit/index.ts'
 import { parseTenantId } from '../../kernel/index.ts'
-import { openMasterKey, readLogSealing } from '../../keys/index.ts'
-import { readTenantFile } from '../../store/index.ts'
 import type { Verifier } from '../../translog/index.ts'
 import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
@@ -38,6 +36,7 @@ export function verifyCommand(): Command {
       const session = sessionOf(command)
       const target =
         options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
+      const { verifyLog } = await import('../../audit/index.ts')
       const report = await verifyLog(target.source, {
         verifiers: target.verifiers,
         witnesses,
@@ -68,7 +67,7 @@ async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Targ
   const keys = options.keys === undefined ? await get('keys') : readFileSync(options.keys)
   const witnessed = await get('witnessed')
   return {
-    source: remoteSource(get),
+    source: (await import('../../audit/index.ts')).remoteSource(get),
     verifiers: parseKeys(Buffer.from(keys ?? []).toString('utf8')),
     witnessed: witnessed && Buffer.from(witnessed).toString('utf8'),
   }
@@ -80,6 +79,7 @@ async function fromFile(file: string, options: VerifyOptions): Promise<Target> {
   if (!existsSync(keys)) throw new CliError('usage', `no public keys at \`${keys}\`; name them with --keys`)
   const beside = file.replace(/\.db$/, '.witnessed')
   const witnessed = existsSync(beside) ? readNamed(beside) : undefined
+  const { fileSource } = await import('../../audit/index.ts')
   return { source: fileSource(file, await sealingBeside(file)), verifiers: readKeys(keys), witnessed }
 }
 
@@ -92,6 +92,8 @@ async function sealingBeside(file: string) {
   const directory = dirname(dirname(file))
   const tables = join(dirname(file), `${tenant}.db`)
   if (tenant === undefined || !existsSync(tables) || !existsSync(join(directory, 'master.key'))) return undefined
+  const { openMasterKey, readLogSealing } = await import('../../keys/index.ts')
+  const { readTenantFile } = await import('../../store/index.ts')
   const store = readTenantFile(tables)
   try {
     const master = openMasterKey({ directory, environment: process.env.SALLYPORT_MASTER_KEY })

@@ -1,7 +1,6 @@
 import { Command } from 'commander'
-import { type DiffGroup, diffTrials, openTrial, type PolicyDiff, type Trial } from '../../access/index.ts'
+import type { DiffGroup, PolicyDiff, Trial } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
-import { readPolicyFolder } from '../../server/index.ts'
 import { count } from '../policy/count.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
@@ -17,6 +16,8 @@ export function policyDiffCommand(): Command {
     .argument('<after>', 'the same, as it is to be')
     .addOption(tenantOption())
     .action(async (before: string, after: string, options: { readonly tenant: TenantId }, command: Command) => {
+      const { diffTrials, openTrial } = await import('../../access/index.ts')
+      const { readPolicyFolder } = await import('../../server/index.ts')
       const { output } = sessionOf(command)
       const open = async (folder: string): Promise<Trial> =>
         openTrial((await readPolicyFolder(folder, options.tenant)).world)

@@ -1,18 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import {
-  type CaseResult,
-  checkPolicies,
-  type Gap,
-  type MutantResult,
-  openTrial,
-  type PolicyCase,
-  type PolicyFinding,
-  parseCases,
-  type Trial,
-  tryMutants,
-} from '../../access/index.ts'
+import type { CaseResult, Gap, MutantResult, PolicyCase, PolicyFinding, Trial, tryMutants } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
-import { readPolicyFolder } from '../../server/index.ts'
 import { CliError } from '../errors.ts'
 import { count } from '../policy/count.ts'
 import { type Finding, sarifOf } from '../policy/sarif.ts'
@@ -45,6 +33,8 @@ function checkCommand(): Command {
     .option('--sarif', 'print SARIF 2.1.0, for code hosts and editors')
     .option('--strict', 'exit with 1 for warnings too')
     .action(async (folder: string, options: CheckOptions, command: Command) => {
+      const { checkPolicies } = await import('../../access/index.ts')
+      const { readPolicyFolder } = await import('../../server/index.ts')
       const { output } = sessionOf(command)
       const { world } = await readPolicyFolder(folder, options.tenant)
       const findings = checkPolicies(world.foundation, world.policies).map(findingOf)
@@ -94,6 +84,8 @@ function testCommand(): Command {
       ),
     )
     .action(async (folder: string, options: TestOptions, command: Command) => {
+      const { openTrial, parseCases, tryMutants } = await import('../../access/index.ts')
+      const { readPolicyFolder } = await import('../../server/index.ts')
       const { output } = sessionOf(command)
       const { world, tests } = await readPolicyFolder(folder, options.tenant)
       const cases = tests.flatMap(parseCases)
@@ -110,7 +102,7 @@ function testCommand(): Command {
       const gaps = options.coverage === true && failed.length === 0 ? gapsOf(trial, cases, isCounted) : undefined
       const mutants =
         options.mutate === true && failed.length === 0
-          ? mutantsOf(trial, cases, isCounted, progressOn(output))
+          ? resultsOf(tryMutants(trial, cases, isCounted), progressOn(output))
           : undefined
       const report = {
         cases: results.length,
@@ -137,14 +129,12 @@ function gapsOf(trial: Trial, cases: readonly PolicyCase[], isCounted: (source: 
     .filter(({ position }) => position.source !== undefined && isCounted(position.source))
 }
 
-function mutantsOf(
-  trial: Trial,
-  cases: readonly PolicyCase[],
-  isCounted: (source: string) => boolean,
+function resultsOf(
+  steps: ReturnType<typeof tryMutants>,
   onProgress: (done: number, total: number) => void,
 ): readonly MutantResult[] {
   const found: MutantResult[] = []
-  for (const { result, total } of tryMutants(trial, cases, isCounted)) {
+  for (const { result, total } of steps) {
     found.push(result)
     onProgress(found.length, total)
   }

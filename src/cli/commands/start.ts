@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import pino from 'pino'
-import { loadConfig, startSallyport } from '../../server/index.ts'
 import { bannerOf } from '../banner.ts'
 import { outputOf } from '../output.ts'
 import { untilStopped } from '../until-stopped.ts'
@@ -21,6 +20,7 @@ export function startCommand(): Command {
       process.umask(0o077)
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>()
       const { config: file, ...flags } = options
+      const { loadConfig, startSallyport } = await import('../../server/index.ts')
       const config = loadConfig({ file, environment: process.env, flags })
       const started = performance.now()
       const running = await startSallyport(config, {

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { lockDirectory } from '../../store/index.ts'
 import { CliError } from '../errors.ts'
 import { outputOf } from '../output.ts'
 import { untilStopped } from '../until-stopped.ts'
@@ -32,6 +31,7 @@ export function witnessCommand(): Command {
       const { json = false } = command.optsWithGlobals<{ json?: boolean }>()
       const output = outputOf(json)
       const logs = options.logKeys.flatMap(readKeys)
+      const { lockDirectory } = await import('../../store/index.ts')
       const lock = lockDirectory(options.data)
       try {
         const { signers, publicKeys } = openWitnessKeys(join(options.data, 'witness.key'), options.name, Date.now)
