@@ -2,7 +2,7 @@
 // test is named at the end; where `CI` is set it fails the run.
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -24,6 +24,7 @@ const result = spawnSync(
     '--test',
     '--test-force-exit',
     '--test-timeout=180000',
+    `--test-concurrency=${availableParallelism()}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     `--test-reporter=${join(import.meta.dirname, 'skip-reporter.ts')}`,
