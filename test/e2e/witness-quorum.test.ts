@@ -161,6 +161,7 @@ test('a witness that has known the log can only complain, not close it', async (
   await append(log, 5)
   const told: string[] = []
   const witnessing = await keepWitnessed({ log, witnesses: [one], every: 20, report: (what) => told.push(what) })
+  await until(async () => sizeOf(await log.witnessed()) === 5)
   // Another log of the same name and keys goes further with the same witness: a fork.
   using fork = logFixture()
   const other = await fork.open({ keys: place.keys })
