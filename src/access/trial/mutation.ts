@@ -1,4 +1,4 @@
-import { type Mutant, mutantsOf, type PolicyInfo, problemsIn } from '../../cedar/index.ts'
+import { CedarError, type Mutant, mutantsOf, type PolicyInfo, problemsIn } from '../../cedar/index.ts'
 import type { Known } from '../decide-chain.ts'
 import { withEngine } from '../policy-set.ts'
 import type { PolicyCase } from './case-file.ts'
@@ -62,7 +62,8 @@ function underMutant({ set, ...rest }: Known, policy: string, text: string): Kno
   try {
     const engine = set.engine.with(text === '' ? { remove: [policy] } : { replace: text, isValidated: true })
     return { ...rest, set: withEngine(set, engine) }
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof CedarError) return undefined
+    throw error
   }
 }
