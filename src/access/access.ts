@@ -22,6 +22,7 @@ import { createLimits } from './limits/limits.ts'
 import { windowsIn } from './limits/windows.ts'
 import { type ListBook, listBook } from './lists/list-book.ts'
 import type { WantedEntry } from './lists/lists.ts'
+import { lockOutCheck } from './lists/lock-out.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
 import type { Decision, EntityRef, Question, Reason } from './question.ts'
@@ -131,6 +132,8 @@ export interface Access {
   readonly lists: ListBook
   /** Why these entries of deny lists alone would refuse a request. */
   refusalsBy(ctx: Context, question: Question, entries: readonly WantedEntry[]): readonly Reason[]
+  /** Whether these entries would leave nobody who can change the lists, where somebody can now. */
+  locksOut(asker: Context, entries: readonly WantedEntry[]): Promise<boolean>
   /** What could be granted, for requests for access. */
   readonly grantable: Grantable
   /** The actions of the schema, groups among them. */
@@ -263,6 +266,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       book.put(entries.map((entry, at) => ({ ...entry, ...common, id: String(at) })))
       return judgeChain(ctx, question, { ...known, lists: book }).listed
     },
+    locksOut: lockOutCheck(() => known),
     actionNames: new Set(actions.map(({ id }) => id)),
   }
 }

@@ -1,5 +1,6 @@
 import {
   type Access,
+  AccessError,
   type DeclaredEntry,
   type DeclaredPolicy,
   declaredEntries,
@@ -25,7 +26,7 @@ import {
 import { type Catalog, catalogSections } from '../gateway/index.ts'
 import type { Applied, NamedText, Permit } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
-import type { Clock, TenantId } from '../kernel/index.ts'
+import type { Clock, Context, TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
 import { applyResources, checkResources } from './resources.ts'
 import { checkRoles } from './roles.ts'
@@ -51,6 +52,8 @@ export interface ApplyDeps {
   readonly access: Access
   readonly lists: Lists
   readonly clock: Clock
+  /** Sallyport itself, which nothing is ever permitted to. */
+  readonly self: Context
   /** Asked before the first change; throws where that is denied. */
   readonly permit?: Permit | undefined
 }
@@ -79,7 +82,7 @@ export async function applyManifests(
   await checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
   checkResources(declared, deps.tenant, deps.access, hasNewPolicies ? policies : undefined)
   const listed = declaredLists(declared.map(({ lists }) => lists))
-  if (listed !== undefined) deps.lists.check(listed)
+  if (listed !== undefined) await checkLists(listed, deps)
 
   // Whoever says what people may do does not by that alone let the records of it leave.
   const targets = declared.flatMap(({ exports }) => Object.keys(exports ?? {}))
@@ -108,6 +111,13 @@ function declaredLists(
 ): readonly WantedEntry[] | undefined {
   const given = sections.filter((section) => section !== undefined)
   return given.length === 0 ? undefined : declaredEntries(given.flat())
+}
+
+/** Throws `list_invalid`, and `locked_out` where nobody could change the lists any more who can now. */
+async function checkLists(wanted: readonly WantedEntry[], { lists, access, self }: ApplyDeps): Promise<void> {
+  lists.check(wanted)
+  if (!(await access.locksOut(self, wanted))) return
+  throw new AccessError('locked_out', '`lists`: nobody who can change the lists now could take this back again')
 }
 
 async function applyLists(wanted: readonly WantedEntry[], lists: Lists): Promise<Applied> {

@@ -204,6 +204,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         access,
         lists,
         clock,
+        self: ownContext(id, clock),
         permit,
       }),
     onCut: (ctx, cut, action) =>

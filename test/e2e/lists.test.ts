@@ -122,6 +122,27 @@ test('a machine feed denies for a time, and touches nothing but its own', async 
   )
 })
 
+test('neither a feed, one by one, nor a manifest leaves nobody who could empty the lists again', async () => {
+  await house.apply({ services: { outsider: { roles: ['risk-feed'] }, 'second-admin': { roles: ['security-admin'] } } })
+  const until = new Date(Date.now() + 3_600_000).toISOString()
+  const { body } = await call('olivia', 'GET', '/api/who-can?action=list:change&type=Tenant&id=demo&limit=100')
+  const able: readonly string[] = body.found.map(({ principal }: { principal: { id: string } }) => principal.id)
+  assert.ok(able.includes('olivia') && able.includes('second-admin'), JSON.stringify(body))
+  const others = able.filter((id) => id !== 'olivia')
+  const feed = (id: string) =>
+    call('outsider', 'POST', '/api/lists/feed', { entries: [{ list: 'deny', until, target: `principal:${id}` }] })
+  for (const id of others) assert.equal((await feed(id)).status, 200, id)
+  const last = await feed('olivia')
+  assert.deepEqual([last.status, last.body.error.code], [409, 'locked_out'])
+  await assert.rejects(
+    house.apply({ lists: [{ deny: 'principal:olivia', reason: 'a mistake' }] }),
+    /locked_out|take this back/,
+  )
+  assert.deepEqual((await call('olivia', 'GET', '/api/lists?source=manifest')).body.entries, [])
+  const { entries } = (await call('olivia', 'GET', '/api/lists?source=feed:outsider')).body
+  for (const { id } of entries) assert.equal((await call('olivia', 'DELETE', `/api/lists/${id}`)).status, 200)
+})
+
 test('a manifest declares lists, and the list that it gives is the whole of what manifests say', async () => {
   await house.apply({
     lists: [

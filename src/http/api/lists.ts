@@ -7,9 +7,11 @@ import {
   listEntryBody,
   resourceNamed,
   targetText,
+  type WantedEntry,
 } from '../../access/index.ts'
-import { actorOf, digestJson, type Json } from '../../kernel/index.ts'
+import { actorOf, type Context, digestJson, type Json } from '../../kernel/index.ts'
 import { type Route, route } from '../route.ts'
+import type { TenantFace } from '../tenant-face.ts'
 
 const entryAnswer = z.object({
   id: z.string(),
@@ -79,6 +81,7 @@ export const listRoutes: readonly Route[] = [
     handle: async ({ tenant, ctx, body, note }) => {
       tenant.lists.check(body.entries)
       if (!body.lockOut) {
+        await checkWayBack(tenant, ctx, body.entries)
         const question = { action: 'list:change', resource: { type: 'Tenant', id: tenant.id } }
         const [refusal] = tenant.access.refusalsBy(ctx, question, body.entries)
         if (refusal !== undefined) {
@@ -124,6 +127,8 @@ export const listRoutes: readonly Route[] = [
           throw invalid(`\`${value}\` is more than a feed may deny at once`)
         }
       }
+      tenant.lists.check(body.entries)
+      await checkWayBack(tenant, ctx, body.entries)
       const { id } = actorOf(ctx.caller)
       const changes = await tenant.lists.add(feedSource(id), id, body.entries)
       note(noteOf(changes))
@@ -148,6 +153,12 @@ export const listRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** One who may fill lists must not be able to keep everybody else from emptying them. */
+async function checkWayBack(tenant: TenantFace, ctx: Context, entries: readonly WantedEntry[]): Promise<void> {
+  if (!(await tenant.access.locksOut(ctx, entries))) return
+  throw new AccessError('locked_out', 'nobody who can change the lists now could take this back again')
+}
 
 function answerOf(entry: ListEntry, now: number): z.output<typeof entryAnswer> {
   const { id, list, target, scope, reason, source, addedBy, addedAt, until } = entry
