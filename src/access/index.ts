@@ -8,6 +8,15 @@ export { AccessError, type AccessErrorCode } from './errors.ts'
 export type { Explanation } from './explain.ts'
 export { SCOPES } from './facts.ts'
 export type { FilterQuestion } from './filter.ts'
+export {
+  type RecordedDecision,
+  type RecordedVerdict,
+  type RecordToRead,
+  recordedDecisions,
+  UNREPLAYABLE,
+  type Unread,
+  type Unreplayable,
+} from './history/recorded-decision.ts'
 export type { Layer, PolicyFile } from './layers.ts'
 export { type Holds, openHolds } from './limits/holds.ts'
 export { openLedger } from './limits/ledger.ts'
