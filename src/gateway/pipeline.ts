@@ -50,6 +50,7 @@ export async function serve<Target, Kept>(
     reserved: undefined,
     record: undefined,
     begun: false,
+    used: undefined,
     unwatch: undefined,
   }
   try {
@@ -91,9 +92,12 @@ export async function serve<Target, Kept>(
       record,
       ports,
       decide: (questions, detail) => decideWithin(ctx, record, questions, detail, ports),
+      produced(tokens) {
+        way.used = usedAtLeast(inspection, tokens)
+      },
     }
     const outcome = await inspectResponse(protocol, exchange, answer, sink)
-    reserved.settle(usedBy(outcome, ctx.clock.now() - way.started))
+    reserved.settle({ ...way.used, ...usedBy(outcome, ctx.clock.now() - way.started) })
     recordOutcome(ctx, record, way.started, outcome, ports)
     return outcome.status
   } catch (error) {
@@ -116,6 +120,8 @@ interface Way<Target> {
   record: number | undefined
   /** Whether anything can have reached the upstream. */
   begun: boolean
+  /** What it has used, as far as can be told before its end. */
+  used: Amounts | undefined
   /** For a stream without an end. */
   unwatch: (() => void) | undefined
 }
@@ -224,6 +230,14 @@ function usedBy({ usage, status, httpStatus = 0 }: Outcome, ms: number): Amounts
   return isRefused ? { input_tokens: 0, output_tokens: 0, seconds } : { seconds }
 }
 
+/** Undefined where what was reserved covers it: that stands, because more may have come than anybody has seen. */
+function usedAtLeast({ questions }: Pick<Inspection, 'questions'>, tokens: number): Amounts | undefined {
+  const [{ amounts }] = questions
+  // Where none were expected, what came was something else.
+  if (amounts?.output_tokens === undefined || amounts.output_tokens === 0) return undefined
+  return tokens <= amounts.output_tokens ? undefined : { ...amounts, output_tokens: tokens }
+}
+
 /** Whether a request failed before a connection was there that it could have been sent on. */
 function isNeverSent(thrown: unknown): boolean {
   if (!(thrown instanceof GatewayError)) return false
@@ -250,7 +264,7 @@ async function fail<Target>(
   ports: GatewayPorts,
 ): Promise<RequestEnd> {
   const { ctx, target, reserved } = way
-  if (way.begun && !isNeverSent(thrown)) reserved?.settle()
+  if (way.begun && !isNeverSent(thrown)) reserved?.settle(way.used)
   else reserved?.release()
   let error = knownError(thrown, ctx, ports)
   const decided = way.record

@@ -187,6 +187,8 @@ export interface Exchange<Target = unknown, Kept = unknown> {
    * it cannot be recorded.
    */
   decide(questions: readonly Asked[], detail?: { readonly [name: string]: Json }): Promise<Ruling>
+  /** So many output tokens have come at least; counts where nobody says how many it were. */
+  produced(tokens: number): void
 }
 
 /** Decisions, in the order of the questions, and the index of the record that holds them. */

@@ -162,6 +162,17 @@ test('a stream is settled with its usage, and one that the client gives up at wh
   await until(async () => (await used('cuts', 'User::"carol" Model::"demo-slow"')) >= 500)
 })
 
+test('a stream without a bound that the client gives up is settled at what came, where that is more', async () => {
+  const openai = openaiClient(house.credentials, await house.key('carol'))
+  const key = 'User::"carol" Model::"demo-chat"'
+  const before = await used('cuts', key)
+  const messages = [{ role: 'user' as const, content: 'count to 20000' }]
+  const endless = await openai.chat.completions.create({ model: 'demo-chat', messages, stream: true })
+  let pieces = 0
+  for await (const _ of endless) if (++pieces === 6_000) break
+  await until(async () => (await used('cuts', key)) - before >= 6_000)
+})
+
 test('an upstream that refuses, or is not there, uses no tokens', async () => {
   const openai = openaiClient(house.credentials, await house.key('carol'))
   await openai.chat.completions.create(ask('demo-busy')).catch(() => undefined)

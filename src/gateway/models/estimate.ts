@@ -6,7 +6,7 @@ import { isObject } from './untrusted-json.ts'
 /** Reserved for an answer to which the request sets no bound. */
 const UNBOUNDED_OUTPUT = 4_096
 /** UTF-8 bytes of text that make one token: few, because too little reserved is found out too late. */
-const BYTES_PER_TOKEN = 3
+export const BYTES_PER_TOKEN = 3
 /** For a picture or another attachment, however large. */
 const ATTACHMENT = 2_000
 /** For each value, whatever its length: what models wrap messages and parts in. */

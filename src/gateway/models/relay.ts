@@ -1,7 +1,9 @@
 import { GatewayError } from '../errors.ts'
 import type { Denial, Exchange, HttpAnswer, Outcome, Sink, UpstreamAnswer, Usage } from '../protocol.ts'
+import { BYTES_PER_TOKEN } from './estimate.ts'
 import { Denied, EventGate, type StreamInspector } from './event-gate.ts'
 import type { AnswerContents } from './openai-answer.ts'
+import { StreamedTokens } from './streamed-tokens.ts'
 import { questionsOf, type ToolCall } from './tool-calls.ts'
 import { isObject, type JsonObject, parseHarmlessJson, parseUpstreamJson } from './untrusted-json.ts'
 
@@ -63,13 +65,19 @@ async function relayStream<Target>(
     return denial === undefined
   })
   sink.start(answer.status, { ...headersOf(answer), 'cache-control': 'no-store' })
+  const streamed = new StreamedTokens()
   try {
-    await answer.each((chunk) => gate.push(chunk))
+    await answer.each((chunk) => {
+      streamed.add(chunk)
+      return gate.push(chunk)
+    })
     await gate.finish()
   } catch (error) {
     if (!(error instanceof Denied) || denial === undefined) throw error
     sink.end(dialect.errorEvent(dialect.denied(denial).body))
     return outcomeOf('denied', answer.status, inspector.usage)
+  } finally {
+    if (inspector.usage === undefined) exchange.produced(streamed.tokens)
   }
   sink.end()
   return outcomeOf('ok', answer.status, inspector.usage)
@@ -85,6 +93,7 @@ async function relayWhole<Target>(
   // What holds no tool call however it is read needs no strict reading.
   const text = bytes.toString('utf8')
   const contents = dialect.read(dialect.suspicious.test(text) ? parseUpstreamJson(text) : parseHarmlessJson(text))
+  if (contents.usage === undefined) exchange.produced(Math.ceil(bytes.length / BYTES_PER_TOKEN))
   const denial = contents.calls.length === 0 ? undefined : await decideCalls(exchange, contents.calls)
   if (denial !== undefined) {
     const { status, headers, body } = dialect.denied(denial)
