@@ -12,6 +12,7 @@ export { type Log, type LogMeter, type LogOptions, type LogStatus, openLog } fro
 export type { LogKeys, SigningPair } from './log-keys.ts'
 export { type FetchBytes, type FoundCheckpoint, type LogSource, remoteSource } from './log-source.ts'
 export type { Problem } from './problems.ts'
+export { logSections, openPublication, type Publication } from './publication.ts'
 export {
   type DecidedQuestion,
   type DecisionBody,

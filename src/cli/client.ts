@@ -96,6 +96,13 @@ export function apiClient(credentials: Credentials, name: string): ApiClient {
   }
 }
 
+/** What one tenant serves to everybody, below the URL of the tenant. Throws `usage` for what is not a URL. */
+export function anonymousClient(url: string): Pick<ApiClient, 'fetch'> {
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new CliError('usage', `\`${url}\` is not a URL`)
+  const issuer = url.replace(/\/+$/, '')
+  return { fetch: (path, init) => reach(`${issuer}${path}`, init) }
+}
+
 /** The server's own sentence for a refusal, with the remedy and what would help where it said so. */
 export async function refusal(answer: Response): Promise<CliError> {
   const parsed = z

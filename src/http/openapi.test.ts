@@ -16,5 +16,7 @@ test('the OpenAPI document says of each endpoint what it authorizes', () => {
     paths['/t/{tenant}/api/records'].get.parameters.find((p: { name: string }) => p.name === 'decision').in,
     'query',
   )
+  assert.deepEqual(paths['/t/{tenant}/log/checkpoint'].get.security, [{ token: [] }, {}])
+  assert.deepEqual(paths['/t/{tenant}/api/records'].get.security, [{ token: [] }])
   assert.equal(Object.values(paths).flatMap((path) => Object.keys(path as object)).length, apiRoutes.length)
 })

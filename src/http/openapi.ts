@@ -31,7 +31,8 @@ function operationOf(route: Route, path: string): object {
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body) } } } }),
     'x-sallyport-action': route.action,
-    security: [{ token: [] }],
+    // OpenAPI: an empty requirement makes the others optional.
+    security: [{ token: [] }, ...(route.open === undefined ? [] : [{}])],
     responses: {
       200: {
         description: 'done',

@@ -16,6 +16,18 @@ export const PUBLIC_ENDPOINTS = [
   '/.well-known/oauth-protected-resource/t/:tenant/*',
 ] as const
 
+/**
+ * Endpoints that ask nobody who they are where the tenant chose so: the log as a verifier reads it, which says nothing of
+ * what stands in records. Held to by the same test.
+ */
+export const ENDPOINTS_A_TENANT_MAY_OPEN = [
+  '/t/:tenant/log/checkpoint',
+  '/t/:tenant/log/witnessed',
+  '/t/:tenant/log/origins',
+  '/t/:tenant/log/keys',
+  '/t/:tenant/log/tile/*',
+] as const
+
 export function mountPublicEndpoints(app: FastifyInstance, options: HttpServerOptions): void {
   const tenantOf = (params: unknown) => {
     const { tenant = '' } = params as { tenant?: string } // Fastify's params of these paths

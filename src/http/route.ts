@@ -31,6 +31,11 @@ export interface Route {
   /** How failures are told, where a specification says (RFC 9457). */
   readonly problem?: (error: SallyportError) => Problem
   readonly handle: (call: Call) => Promise<unknown>
+  /** For whom this tenant chose so: everybody gets the answer, and nobody is asked who they are (see public-endpoints.ts). */
+  readonly open?: {
+    readonly when: (tenant: TenantFace) => boolean
+    readonly answer: (call: OpenCall) => Promise<unknown>
+  }
   /** In place of `handle`, where decisions are what is asked for: one record holds them (see ask.ts). */
   readonly ask?: (call: Call) => Asked | Promise<Asked>
 }
@@ -80,6 +85,9 @@ export interface Call {
   /** Adds what the operation did, as far as it is not in the path, to the record of its outcome. No secrets. */
   readonly note: (detail: { readonly [name: string]: Json }) => void
 }
+
+/** What is known of a request of which nobody knows whose it is. */
+export type OpenCall = Pick<Call, 'tenant' | 'params'>
 
 /** Returned by a handler that has answered on `raw` itself. */
 export const streamed = Symbol('streamed')

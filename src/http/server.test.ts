@@ -8,7 +8,7 @@ import { OAuthError } from '../oauth/index.ts'
 import { apiRoutes } from './api/index.ts'
 import { GATEWAY_PATHS } from './mount-gateway.ts'
 import { ISSUER_PATHS } from './mount-issuer.ts'
-import { PUBLIC_ENDPOINTS } from './public-endpoints.ts'
+import { ENDPOINTS_A_TENANT_MAY_OPEN, PUBLIC_ENDPOINTS } from './public-endpoints.ts'
 import { createHttpServer, type HttpServerOptions } from './server.ts'
 import type { TenantFace } from './tenant-face.ts'
 
@@ -63,6 +63,40 @@ test('the list of public endpoints does not grow unseen', () => {
       '/.well-known/oauth-protected-resource/t/:tenant/*',
     ],
   )
+})
+
+test('what a tenant may open to everybody does not grow unseen, and is closed where it did not', async (t) => {
+  assert.deepEqual(
+    [...ENDPOINTS_A_TENANT_MAY_OPEN],
+    [
+      '/t/:tenant/log/checkpoint',
+      '/t/:tenant/log/witnessed',
+      '/t/:tenant/log/origins',
+      '/t/:tenant/log/keys',
+      '/t/:tenant/log/tile/*',
+    ],
+  )
+  const opened = apiRoutes.filter(({ open }) => open !== undefined)
+  assert.deepEqual(
+    new Set(opened.map(({ method, path }) => `${method} ${path}`)),
+    new Set(ENDPOINTS_A_TENANT_MAY_OPEN.map((path) => `GET ${path}`)),
+  )
+  const asked: string[] = []
+  const tenant = (id: string) =>
+    ({
+      publication: { isPublic: id === 'open' },
+      log: { checkpoint: async () => 'the checkpoint' },
+      authenticate: async () => {
+        asked.push(id)
+        throw new OAuthError('no_credentials', 'a credential is needed')
+      },
+      authorization: { challenge: () => 'Bearer' },
+    }) as unknown as TenantFace
+  const url = await listening(t, { tenant })
+  assert.equal(await (await fetch(`${url}/t/open/log/checkpoint`)).text(), 'the checkpoint')
+  assert.equal((await fetch(`${url}/t/closed/log/checkpoint`)).status, 401)
+  assert.equal((await fetch(`${url}/t/open/api/records`)).status, 401)
+  assert.deepEqual(asked, ['closed', 'open'])
 })
 
 test('a tenant that does not exist is one sentence and no hint', async (t) => {

@@ -112,14 +112,17 @@ function mountRoute(app: FastifyInstance, route: Route, options: HttpServerOptio
     },
     // Before the body is read: what somebody sends who has not said who it is must not cost anything.
     onRequest: async (request, reply) => {
+      if (isOpen(route, request, options)) return
       const calling = await callingOf(request, options)
       reply.header('sallyport-txn', calling.ctx.txn)
       callings.set(request, calling)
     },
     handler: async (request, reply) => {
       const calling = callings.get(request)
-      if (calling === undefined) throw new TypeError('nobody has said who is calling')
-      const answer = await answerRoute(route, calling, request, reply)
+      const answer =
+        calling === undefined
+          ? await answerEverybody(route, request, options)
+          : await answerRoute(route, calling, request, reply)
       if (answer === streamed) return reply.hijack()
       if (answer instanceof Bytes) return reply.code(answer.status).headers(answer.headers).send(answer.body)
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(answer))
@@ -133,17 +136,32 @@ interface Calling {
   readonly ctx: Context
 }
 
+function isOpen({ open }: Route, request: FastifyRequest, options: HttpServerOptions): boolean {
+  return open?.when(tenantOf(request, options)) ?? false
+}
+
 async function callingOf(request: FastifyRequest, options: HttpServerOptions): Promise<Calling> {
-  const { tenant: id = '' } = paramsOf(request)
-  const tenant = options.tenant(id)
-  if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+  const tenant = tenantOf(request, options)
   const reasoning = reasoningOf(request.headers)
   const ctx = { ...(await tenant.authenticate(request.headers)), address: request.ip }
   return { tenant, ctx: reasoning === undefined ? ctx : { ...ctx, reasoning } }
 }
 
+function tenantOf(request: FastifyRequest, options: HttpServerOptions): TenantFace {
+  const { tenant: id = '' } = paramsOf(request)
+  const tenant = options.tenant(id)
+  if (tenant === undefined) throw new HttpError('tenant_unknown', 'no such tenant')
+  return tenant
+}
+
 function paramsOf(request: FastifyRequest): Readonly<Record<string, string>> {
   return request.params as Record<string, string> // Fastify's params of a path are strings
+}
+
+/** INVARIANT: without a caller only what is open for everybody is answered, as it was when the request came in. */
+async function answerEverybody({ open }: Route, request: FastifyRequest, options: HttpServerOptions): Promise<unknown> {
+  if (open === undefined) throw new TypeError('nobody has said who is calling')
+  return open.answer({ tenant: tenantOf(request, options), params: paramsOf(request) })
 }
 
 async function answerRoute(

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Access, AccessRequests, Approvals, Binding, CursorSealer, Holds, Lists } from '../access/index.ts'
-import type { Exports, Log } from '../audit/index.ts'
+import type { Exports, Log, Publication } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory } from '../identity/index.ts'
 import type { Context, Json, PrincipalRef, TenantId } from '../kernel/index.ts'
@@ -21,6 +21,8 @@ export interface TenantFace {
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
+  /** Who may verify the log. */
+  readonly publication: Publication
   /** Seals the cursors of searches. */
   readonly cursors: CursorSealer
   readonly exports: Pick<Exports, 'list' | 'refused' | 'retry' | 'skip' | 'remove'>

@@ -21,6 +21,8 @@ import {
   declareRetention,
   type Exports,
   exportSections,
+  logSections,
+  type Publication,
   retentionSections,
 } from '../audit/index.ts'
 import { type Catalog, catalogSections } from '../gateway/index.ts'
@@ -40,6 +42,7 @@ export const sections = {
   ...resourceSections,
   ...listSections,
   ...retentionSections,
+  ...logSections,
   ...exportSections,
 }
 
@@ -49,6 +52,7 @@ export interface ApplyDeps {
   readonly directory: Directory
   readonly catalog: Catalog
   readonly exports: Pick<Exports, 'apply'>
+  readonly publication: Publication
   readonly access: Access
   readonly lists: Lists
   readonly clock: Clock
@@ -87,6 +91,10 @@ export async function applyManifests(
   // Whoever says what people may do does not by that alone let the records of it leave.
   const targets = declared.flatMap(({ exports }) => Object.keys(exports ?? {}))
   if (targets.length > 0) await deps.permit?.('log:export', { exports: targets })
+  const published = declared.findLast(({ log }) => log !== undefined)?.log?.public
+  if (published !== undefined && published !== deps.publication.isPublic) {
+    await deps.permit?.('log:export', { public: published })
+  }
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
@@ -101,6 +109,7 @@ export async function applyManifests(
     ...policyChanges,
     ...lists,
     ...retention,
+    ...(published === undefined ? [] : [await deps.publication.choose(published)]),
     ...(await deps.exports.apply(...parsed)),
   ]
 }

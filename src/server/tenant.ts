@@ -9,7 +9,7 @@ import {
   openHolds,
   openLists,
 } from '../access/index.ts'
-import { openExports } from '../audit/index.ts'
+import { openExports, openPublication } from '../audit/index.ts'
 import {
   type Catalog,
   createGateway,
@@ -133,6 +133,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     report: report('what is used of limits could not be kept'),
   })
   const holds = openHolds(clock)
+  const publication = await openPublication(store)
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
   const exports = await openExports({
     tenant: id,
@@ -175,6 +176,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     cursors: keyRing,
     metrics,
     exports,
+    publication,
     logKeys,
     authorization,
     gateway,
@@ -201,6 +203,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         directory,
         catalog,
         exports,
+        publication,
         access,
         lists,
         clock,

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { LogSource, VerifyReport } from '../../audit/index.ts'
 import { parseTenantId } from '../../kernel/index.ts'
 import type { Verifier } from '../../translog/index.ts'
-import { type ApiClient, refusal } from '../client.ts'
+import { type ApiClient, anonymousClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -12,6 +12,7 @@ import { parseKeys, quorumOf, readKeys, readNamed, readWitnessKeys } from '../ve
 
 interface VerifyOptions {
   readonly file?: string
+  readonly url?: string
   readonly keys?: string
   readonly kept?: readonly string[]
   readonly witness?: readonly string[]
@@ -23,6 +24,7 @@ export function verifyCommand(): Command {
   return new Command('verify')
     .description('check every record, tile and checkpoint of the log; exit code 1 when anything is wrong')
     .option('--file <file>', 'a log file, or a copy of one, instead of the server')
+    .option('--url <url>', 'a log that everybody may read, as in https://sallyport.example/t/demo; no token is sent')
     .option(
       '--keys <file>',
       'the public keys of the log, one a line; default are those beside the file, or of the server',
@@ -34,8 +36,13 @@ export function verifyCommand(): Command {
       const witnesses = readWitnessKeys(options.witness)
       const quorum = quorumOf(options.quorum, witnesses)
       const session = sessionOf(command)
+      if (options.file !== undefined && options.url !== undefined) {
+        throw new CliError('usage', 'name either a file or a URL')
+      }
       const target =
-        options.file === undefined ? await overHttp(session.client(), options) : await fromFile(options.file, options)
+        options.file === undefined
+          ? await overHttp(options.url === undefined ? session.client() : anonymousClient(options.url), options)
+          : await fromFile(options.file, options)
       const { verifyLog } = await import('../../audit/index.ts')
       const report = await verifyLog(target.source, {
         verifiers: target.verifiers,
@@ -57,7 +64,7 @@ interface Target {
   readonly witnessed: string | undefined
 }
 
-async function overHttp(client: ApiClient, options: VerifyOptions): Promise<Target> {
+async function overHttp(client: Pick<ApiClient, 'fetch'>, options: VerifyOptions): Promise<Target> {
   const get = async (path: string): Promise<Uint8Array | undefined> => {
     const answer = await client.fetch(`/log/${path}`)
     if (answer.status === 404) return undefined

@@ -8,6 +8,7 @@ import { sessionOf } from '../session.ts'
 import { continueCommand } from './log-continue.ts'
 import { exportCommand } from './log-export.ts'
 import { forgetCommand } from './log-forget.ts'
+import { publicCommand } from './log-public.ts'
 import { receiptCommand } from './log-receipt.ts'
 import { verifyCommand } from './log-verify.ts'
 
@@ -71,6 +72,7 @@ export function logCommand(): Command {
   log.addCommand(continueCommand())
   log.addCommand(exportCommand())
   log.addCommand(forgetCommand())
+  log.addCommand(publicCommand())
   log.addCommand(receiptCommand())
   log.addCommand(verifyCommand())
   return log

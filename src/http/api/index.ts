@@ -10,10 +10,12 @@ import { authzenSearchRoutes } from './authzen-search.ts'
 import { exportRoutes } from './exports.ts'
 import { limitRoutes } from './limits.ts'
 import { listRoutes } from './lists.ts'
+import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { toolRoutes } from './tools.ts'
+import { verifiableLogRoutes } from './verifiable-log.ts'
 
 /** Every endpoint of Sallyport's own API. */
 export const apiRoutes: readonly Route[] = [
@@ -30,6 +32,8 @@ export const apiRoutes: readonly Route[] = [
   ...authzenSearchRoutes,
   ...authzenFilterRoutes,
   ...recordRoutes,
+  ...verifiableLogRoutes,
+  ...logPublicationRoutes,
   ...exportRoutes,
   ...metricRoutes,
 ]

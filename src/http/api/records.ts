@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { AuditError, RECORD_KINDS, type RecordFilter, type SearchPage, type StoredRecord } from '../../audit/index.ts'
 import { type Context, type Json, parseTxn } from '../../kernel/index.ts'
-import { parseTilePath } from '../../translog/index.ts'
 import { HttpError } from '../errors.ts'
 import { Bytes, type Route, route, streamed } from '../route.ts'
 import type { TenantFace } from '../tenant-face.ts'
@@ -116,61 +115,6 @@ export const recordRoutes: readonly Route[] = [
       const { records, keys } = await tenant.log.forgetPerson(person)
       note({ records, keys })
       return { person, records, keys }
-    },
-  }),
-  route({
-    method: 'GET',
-    path: '/t/:tenant/log/checkpoint',
-    summary: 'The newest signed state of the log (C2SP tlog-checkpoint)',
-    action: 'log:read',
-    produces: 'text/plain',
-    handle: async ({ tenant }) =>
-      new Bytes(await tenant.log.checkpoint(), { 'content-type': 'text/plain; charset=utf-8' }),
-  }),
-  route({
-    method: 'GET',
-    path: '/t/:tenant/log/witnessed',
-    summary: 'The newest signed state of the log that witnesses have cosigned (C2SP tlog-cosignature)',
-    action: 'log:read',
-    produces: 'text/plain',
-    handle: async ({ tenant }) => {
-      const note = await tenant.log.witnessed()
-      if (note === undefined) throw new HttpError('route_unknown', 'no witness has cosigned the log yet')
-      return new Bytes(note, { 'content-type': 'text/plain; charset=utf-8' })
-    },
-  }),
-  route({
-    method: 'GET',
-    path: '/t/:tenant/log/origins',
-    summary: 'Every name that the log has signed under, with the last checkpoint known of what came before',
-    action: 'log:read',
-    answer: z.object({
-      origins: z.array(z.object({ origin: z.string(), first: z.number(), after: z.string().optional() })),
-    }),
-    handle: async ({ tenant }) => ({ origins: await tenant.log.origins() }),
-  }),
-  route({
-    method: 'GET',
-    path: '/t/:tenant/log/keys',
-    summary: 'The public keys of the log, one verifier key a line (C2SP signed-note); keep them, and compare',
-    action: 'log:read',
-    produces: 'text/plain',
-    handle: async ({ tenant }) => new Bytes(tenant.logKeys, { 'content-type': 'text/plain; charset=utf-8' }),
-  }),
-  route({
-    method: 'GET',
-    path: '/t/:tenant/log/tile/*',
-    summary: 'A tile or an entry bundle of the log (C2SP tlog-tiles)',
-    action: 'log:read',
-    produces: 'application/octet-stream',
-    handle: async ({ tenant, params }) => {
-      const path = parseTilePath(`tile/${params['*'] ?? ''}`)
-      const bytes = path === undefined ? undefined : await tenant.log.resource(path)
-      if (bytes === undefined) throw new HttpError('route_unknown', 'no such tile')
-      return new Bytes(bytes, {
-        'content-type': 'application/octet-stream',
-        'cache-control': 'private, max-age=31536000, immutable',
-      })
     },
   }),
 ]
