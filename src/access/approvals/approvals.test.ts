@@ -227,6 +227,8 @@ test('one principal cannot make people drown in requests', async () => {
   const { decision } = await enforce(ctx, sending({ '/to': 'carol@example.com', '/n': 'one more' }))
   assert.deepEqual(decision.advice, [{ kind: 'approval' }])
   await waiting(context([agent('helper')]))
+  // Somebody else whom the same agent serves still gets a place, until the agent itself has too many.
+  await waiting(context([user('tom'), agent('courier')]))
   const large = sending({ '/to': 'carol@example.com', '/text': 'x'.repeat(300_000) })
   assert.deepEqual((await enforce(context([agent('helper')]), large)).decision.advice, [{ kind: 'approval' }])
 })

@@ -1,5 +1,13 @@
 import type { Directory } from '../../identity/index.ts'
-import { actorOf, type Clock, type Context, newId, type PrincipalId, type TenantId } from '../../kernel/index.ts'
+import {
+  actorOf,
+  type Clock,
+  type Context,
+  newId,
+  type PrincipalId,
+  type PrincipalRef,
+  type TenantId,
+} from '../../kernel/index.ts'
 import type { KeyRing } from '../../keys/index.ts'
 import type { Queries, TenantStore, TenantTables } from '../../store/index.ts'
 import { AccessError } from '../errors.ts'
@@ -67,8 +75,9 @@ export interface ApprovalDeps {
 
 /** Milliseconds for which a request waits for somebody. */
 const WAITS = 24 * 3_600_000
-/** Requests that wait: of one principal, and of a tenant. */
-const MOST_OF_ONE = 20
+/** Requests that wait: of one chain, so that nobody whom an agent serves takes the others' place; of one actor; of a tenant. */
+const MOST_OF_CHAIN = 20
+const MOST_OF_ACTOR = 200
 const MOST = 1000
 /** Bytes of arguments that a person is shown. */
 const MOST_SHOWN = 256 * 1024
@@ -173,8 +182,9 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
     const waiting = [...byDigest.values(), ...creating].filter(
       ({ state, expiresAt }) => state === 'pending' && now < expiresAt,
     )
-    const own = waiting.filter(({ request }) => requesterOf(request) === requester)
-    if (waiting.length >= MOST || own.length >= MOST_OF_ONE) return undefined
+    const ofActor = waiting.filter(({ request }) => requesterOf(request) === requester)
+    const ofChain = ofActor.filter(({ request }) => isSameChain(request.chain, ctx.caller.chain))
+    if (waiting.length >= MOST || ofActor.length >= MOST_OF_ACTOR || ofChain.length >= MOST_OF_CHAIN) return undefined
     if (!canBeShown(wanted.contents)) return undefined
     const sponsors = wanted.request.chain.flatMap(({ id }) => directory.principal(id)?.sponsor ?? [])
     const approval: Approval = {
@@ -369,4 +379,8 @@ function over(approval: Approval | undefined, id: string): AccessError {
   const states = { pending: 'still waits', approved: 'has been given', denied: 'has been refused' } as const
   const ended = { used: 'has been used', revoked: 'has been taken back', expired: 'has lapsed' } as const
   return new AccessError('approval_over', `the approval \`${id}\` ${{ ...states, ...ended }[approval.state]}`)
+}
+
+function isSameChain(a: readonly PrincipalRef[], b: readonly PrincipalRef[]): boolean {
+  return a.length === b.length && a.every(({ id }, at) => id === b[at]?.id)
 }
