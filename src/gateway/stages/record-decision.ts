@@ -16,6 +16,12 @@ type GatewayDecision = DecisionBody & {
   readonly detail?: JsonObject
 }
 
+/** What recording a decision takes of the ports. */
+type RecordPorts = {
+  readonly access: Pick<GatewayPorts['access'], 'recordedState'>
+  readonly log: GatewayPorts['log']
+}
+
 export interface DecidedRequest {
   readonly questions: readonly [Asked, ...Asked[]]
   readonly decisions: readonly Decision[]
@@ -32,7 +38,7 @@ export interface DecidedRequest {
  * Resolves with the index of the record once it is durable. INVARIANT: nothing of what was decided happens before, and
  * nothing happens at all when this rejects.
  */
-export function recordDecision(ctx: Context, decided: DecidedRequest, ports: GatewayPorts): Promise<number> {
+export function recordDecision(ctx: Context, decided: DecidedRequest, ports: RecordPorts): Promise<number> {
   return append(ctx, bodyOf(ctx, decided, ports), ports)
 }
 
@@ -58,12 +64,12 @@ export function recordRefusal(
   return append(ctx, body, ports)
 }
 
-function append(ctx: Context, body: GatewayDecision, ports: GatewayPorts): Promise<number> {
+function append(ctx: Context, body: GatewayDecision, ports: RecordPorts): Promise<number> {
   const { tenant, txn, trace } = ctx
   return ports.log.append({ kind: 'decision', tenant, txn, trace, at: ctx.clock.now(), body })
 }
 
-function bodyOf(ctx: Context, decided: DecidedRequest, ports: GatewayPorts): GatewayDecision {
+function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): GatewayDecision {
   const { questions, decisions, outcome } = decided
   const at = decisions.findIndex((one) =>
     decided.deciding === undefined ? one.decision === outcome : one === decided.deciding,
@@ -111,7 +117,7 @@ function questionOf(
   ctx: Context,
   question: Asked,
   decision: Decision | undefined,
-  ports: GatewayPorts,
+  ports: RecordPorts,
 ): DecidedQuestion & { readonly origin?: JsonObject } {
   const origin = originOf(question)
   const { resourceState } = ports.access.recordedState(ctx, question.resource)
