@@ -1,0 +1,112 @@
+import type { Renames } from '../../cedar/index.ts'
+import { renameAction, renameEntity, renameKeys, renameRef, renameRefsWithin, type YamlRewrite } from './rename-manifest.ts'
+import {
+  editYaml,
+  entriesIn,
+  fieldOf,
+  itemsOf,
+  type YamlEdits,
+  type YamlPart,
+  type YamlText,
+  type YamlValue,
+} from './yaml-edits.ts'
+
+/**
+ * Changes names in a file of test cases. `becomes`: what the action of each case is afterwards, in the order in which the
+ * cases are read; of an action that is split, it depends on what the case asks.
+ */
+export function renameInCases(
+  source: { readonly name: string; readonly text: string },
+  renames: Renames,
+  becomes: readonly string[],
+): YamlRewrite {
+  const yaml = editYaml(source.text, source.name)
+  const { root } = yaml
+  const defaults = fieldOf(root, 'defaults')
+  for (const { key, value } of entriesIn(fieldOf(root, 'entities'))) renameEntity(key, value, renames, yaml)
+  renameVariables(fieldOf(root, 'variables'), renames, yaml)
+  if (defaults !== undefined) renameFields(defaults, renames, yaml)
+  const actions = new Map<YamlText, Set<string>>()
+  let count = 0
+  for (const one of itemsOf(fieldOf(root, 'cases'))) {
+    renameFields(one, renames, yaml)
+    const each = fieldOf(one, 'each')
+    const rows = each?.kind === 'list' ? each.items : [undefined]
+    for (const row of rows) {
+      if (row !== undefined) renameFields(row, renames, yaml)
+      const action = [row, one, defaults].map((level) => fieldOf(level, 'action')).find((value) => value !== undefined)
+      const to = becomes[count++]
+      if (action?.kind !== 'text' || to === undefined) continue
+      const known = actions.get(action) ?? new Set()
+      actions.set(action, known.add(to))
+    }
+  }
+  const written = fieldOf(defaults, 'action')
+  if (written?.kind === 'text' && !actions.has(written)) actions.set(written, new Set())
+  for (const [action, wanted] of actions) replaceAction(action, [...wanted], renames, yaml)
+  return { edits: yaml.edits, problems: yaml.problems }
+}
+
+function replaceAction(action: YamlText, wanted: readonly string[], renames: Renames, yaml: YamlEdits): void {
+  if (/^\$\{\w+\}$/.test(action.value)) {
+    // The variable stands for one action; it has been renamed where it is given its value.
+    if (wanted.length > 1) yaml.complain(action, `\`${action.value}\` would have to stand for ${quoted(wanted)}`)
+    return
+  }
+  const parts = renames.actions.get(action.value)
+  if (parts === undefined) return
+  const [to = parts[0]?.id ?? action.value, ...more] = wanted
+  if (more.length === 0) yaml.replace(action, to)
+  else yaml.complain(action, `the cases that this is said for become ${quoted(wanted)}: say the action in each of them first`)
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(' and ')
+}
+
+/** Of a case, of a row, or of what all cases take. */
+function renameFields(fields: YamlValue, renames: Renames, yaml: YamlEdits): void {
+  renameRef(fieldOf(fields, 'resource'), renames, yaml)
+  // Whose facts these are depends on the action, which may stand elsewhere: what comes out is compared afterwards.
+  for (const names of new Set(renames.facts.values())) renameKeys(fieldOf(fields, 'facts'), names, yaml)
+  for (const { key, value } of entriesIn(fieldOf(fields, 'given'))) {
+    const type = renameRef(key, renames, yaml)
+    renameKeys(value, type === undefined ? undefined : renames.attributes.get(type), yaml)
+    renameRefsWithin(value, renames, yaml)
+  }
+  const mandate = fieldOf(fields, 'mandate')
+  for (const resource of itemsOf(fieldOf(mandate, 'resources'))) renameRef(resource, renames, yaml)
+  for (const action of itemsOf(fieldOf(mandate, 'actions'))) {
+    if (action.kind === 'text') renameAction(action, action, renames, yaml)
+  }
+  for (const reason of itemsOf(fieldOf(fieldOf(fields, 'expect'), 'reasons'))) {
+    if (reason.kind === 'text') renameReason(reason, renames, yaml)
+  }
+}
+
+/** `role/keeper of Role::keeper on Shop::Order::o1` */
+function renameReason(reason: YamlText, renames: Renames, yaml: YamlEdits): void {
+  const [, , ofType, ofId = '', onType = ''] = /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::.*$/s.exec(reason.value) ?? []
+  const parts = ofType === 'Role' ? renames.roles.get(ofId) : undefined
+  const [only, ...more] = parts ?? []
+  if (parts !== undefined && more.length > 0) {
+    yaml.multiply(reason, reason, parts.map(({ id }) => reason.value.replace(` of Role::${ofId} on `, ` of Role::${id} on `)))
+    return
+  }
+  if (only !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${only.id} on `)
+  const to = renames.types.get(onType)
+  if (to !== undefined) yaml.replaceAll(reason, ` on ${onType}::`, ` on ${to}::`)
+}
+
+/** A variable is renamed where its whole value is a name; what comes out is compared afterwards. */
+function renameVariables(variables: YamlValue | undefined, renames: Renames, yaml: YamlEdits): void {
+  const visit = (value: YamlValue | undefined, item: YamlPart | undefined): void => {
+    if (value?.kind === 'text') {
+      if (renames.actions.has(value.value)) renameAction(value, item ?? value, renames, yaml)
+      else renameRef(value, renames, yaml)
+    }
+    for (const one of itemsOf(value)) visit(one, one)
+    for (const entry of entriesIn(value)) visit(entry.value, undefined)
+  }
+  visit(variables, undefined)
+}
