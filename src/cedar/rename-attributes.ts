@@ -81,7 +81,10 @@ export function renamedAttributes(policy: Policy, schema: SchemaDescription, ren
           types = types.flatMap((type) => fields.get(type)?.get(name) ?? [])
         }
       } else if (types.some((type) => path.some((name) => newName(type, name, renames) !== undefined))) {
-        problems.push({ at: 0, message: `\`${policy.id}\` asks for \`${path.join('.')}\` where it cannot be found in the text` })
+        problems.push({
+          at: 0,
+          message: `\`${policy.id}\` asks for \`${path.join('.')}\` where it cannot be found in the text`,
+        })
       }
     }
     for (const operand of operandsOf(expression)) visit(operand, known)
@@ -105,9 +108,7 @@ interface Variables {
 const CONTEXT = 'context of '
 
 function newName(type: string, name: string, { attributes, facts }: Renames): string | undefined {
-  return type.startsWith(CONTEXT)
-    ? facts.get(type.slice(CONTEXT.length))?.get(name)
-    : attributes.get(type)?.get(name)
+  return type.startsWith(CONTEXT) ? facts.get(type.slice(CONTEXT.length))?.get(name) : attributes.get(type)?.get(name)
 }
 
 function typeText(type: string): string {

@@ -1,6 +1,6 @@
-import type { Constraint } from './expression.ts'
 import type { SchemaDescription } from './describe-schema.ts'
 import { errorOf } from './errors.ts'
+import type { Constraint } from './expression.ts'
 import { parsePolicies } from './parse-policies.ts'
 import type { Policy } from './policy.ts'
 import { type PolicyPart, scan, splitPolicies, type Token } from './policy-text.ts'
@@ -21,9 +21,7 @@ export function renameInPolicies(text: string, source: string, schema: SchemaDes
   for (const part of splitPolicies(text)) {
     const found = renamedPart(text.slice(part.start, part.end), part, schema, renames)
     edits.push(...found.edits.map(({ start, end, by }) => ({ start: start + part.start, end: end + part.start, by })))
-    problems.push(
-      ...found.problems.map(({ at, message }) => ({ position: positions.at(at + part.start), message })),
-    )
+    problems.push(...found.problems.map(({ at, message }) => ({ position: positions.at(at + part.start), message })))
   }
   return { edits, problems }
 }
@@ -51,7 +49,10 @@ function readPolicy(text: string, { isTemplate }: PolicyPart): Policy {
   const slots = ['?principal', '?resource'].filter((slot) => text.includes(slot))
   const values = Object.fromEntries(slots.map((slot) => [slot, some]))
   const linked = template.link({ templateId: template.info.id, newId: template.info.id, values })
-  return { ...linked, scope: { ...linked.scope, principal: unslotted(linked, 'principal'), resource: unslotted(linked, 'resource') } }
+  return {
+    ...linked,
+    scope: { ...linked.scope, principal: unslotted(linked, 'principal'), resource: unslotted(linked, 'resource') },
+  }
 }
 
 function unslotted({ scope }: Policy, part: 'principal' | 'resource'): Constraint {
@@ -88,7 +89,10 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
     if (token.token !== 'name' || textAt(first - 1) === '.' || textAt(first - 1) === '@') continue
     let last = first
     while (textAt(last + 1) === '::' && tokens[last + 2]?.token === 'name') last += 2
-    const path = tokens.slice(first, last + 1).map((one) => one.text).join('')
+    const path = tokens
+      .slice(first, last + 1)
+      .map((one) => one.text)
+      .join('')
     const typeEnd = tokens[last]?.end ?? token.end
     const literal = textAt(last + 1) === '::' ? tokens[last + 2] : undefined
     if (literal?.token === 'string') {
@@ -110,7 +114,11 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
     const [to, ...others] = own
     if (to !== undefined && others.length === 0) {
       edits.push({ start: value.start, end: value.end, by: JSON.stringify(to.id) })
-    } else problems.push({ at: value.start, message: `the plan says not to which part of \`${role}\` the statement \`${id}\` goes` })
+    } else
+      problems.push({
+        at: value.start,
+        message: `the plan says not to which part of \`${role}\` the statement \`${id}\` goes`,
+      })
   }
 
   function entityEdit(
@@ -127,7 +135,10 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
       if (only !== undefined && more.length === 0) {
         edits.push({ start: literal.start, end: literal.end, by: JSON.stringify(only.id) })
       } else if (only !== undefined) {
-        problems.push({ at: span.start, message: `\`${id}\` is about everybody with the role \`${value}\`, which is split: say which part it means first` })
+        problems.push({
+          at: span.start,
+          message: `\`${id}\` is about everybody with the role \`${value}\`, which is split: say which part it means first`,
+        })
       }
       return
     }
@@ -171,7 +182,11 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
       const operator = tokens[first - 1]
       edits.push({ start: operator?.start ?? start, end, by: `in [${list}]` })
     } else if (isAction && before === '!=') edits.push({ start: left.start, end, by: `!(action in [${list}])` })
-    else problems.push({ at: start, message: `\`${id}\` uses \`${action}\`, which is split, in a way that cannot be rewritten` })
+    else
+      problems.push({
+        at: start,
+        message: `\`${id}\` uses \`${action}\`, which is split, in a way that cannot be rewritten`,
+      })
   }
 
   /** Whether the bracket that is open here is one of a list, and not of a call or of `x["y"]`. */

@@ -244,7 +244,10 @@ class SchemaReader {
   }
 
   #typeList(): void {
-    if (!this.#take('[')) return this.#typeExpression()
+    if (!this.#take('[')) {
+      this.#typeExpression()
+      return
+    }
     while (!this.#take(']') && this.#peek().token !== 'end') {
       this.#typeExpression()
       this.#take(',')

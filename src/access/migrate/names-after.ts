@@ -50,11 +50,13 @@ export function namesAfter(renames: Renames): NamesAfter {
     },
     roles: ({ grants, declared }) => ({
       grants: grants.flatMap((grant) =>
-        role(grant.role).map((name): RoleGrant => ({
-          ...grant,
-          role: name,
-          on: grant.on === undefined ? undefined : refs(grant.on)[0],
-        })),
+        role(grant.role).map(
+          (name): RoleGrant => ({
+            ...grant,
+            role: name,
+            on: grant.on === undefined ? undefined : refs(grant.on)[0],
+          }),
+        ),
       ),
       declared: new Set([...declared].flatMap(role)),
     }),
@@ -79,7 +81,11 @@ function withTypes<Value>(value: Value, type: (name: string) => string): Value {
   if (typeof value !== 'object' || value === null) return value
   const fields = Object.entries(value)
   const isRef =
-    fields.length === 2 && 'type' in value && 'id' in value && typeof value.type === 'string' && typeof value.id === 'string'
+    fields.length === 2 &&
+    'type' in value &&
+    'id' in value &&
+    typeof value.type === 'string' &&
+    typeof value.id === 'string'
   if (isRef) return { ...value, type: type(String(value.type)) }
   // The same fields with values of the same kind.
   return Object.fromEntries(fields.map(([name, field]) => [name, withTypes(field, type)])) as Value

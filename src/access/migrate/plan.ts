@@ -45,9 +45,7 @@ const action = z
 const type = z.string().regex(new RegExp(`^${NAME}[A-Za-z_]\\w*$`), 'must be a type, as in `Shop::Order`')
 const owner = z.union([type, action], { error: 'must be a type, or an action whose context is meant' })
 const attribute = z.string().regex(/^[A-Za-z_]\w*$/, 'must be the name of an attribute')
-const role = z
-  .string()
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,126}[A-Za-z0-9])?$/, 'must be the name of a role')
+const role = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,126}[A-Za-z0-9])?$/, 'must be the name of a role')
 const text = z.string().min(1).max(4096)
 const policies = z.array(text).max(10_000)
 

@@ -1,5 +1,12 @@
 import type { Renames } from '../../cedar/index.ts'
-import { renameAction, renameEntity, renameKeys, renameRef, renameRefsWithin, type YamlRewrite } from './rename-manifest.ts'
+import {
+  renameAction,
+  renameEntity,
+  renameKeys,
+  renameRef,
+  renameRefsWithin,
+  type YamlRewrite,
+} from './rename-manifest.ts'
 import {
   editYaml,
   entriesIn,
@@ -57,7 +64,11 @@ function replaceAction(action: YamlText, wanted: readonly string[], renames: Ren
   if (parts === undefined) return
   const [to = parts[0]?.id ?? action.value, ...more] = wanted
   if (more.length === 0) yaml.replace(action, to)
-  else yaml.complain(action, `the cases that this is said for become ${quoted(wanted)}: say the action in each of them first`)
+  else
+    yaml.complain(
+      action,
+      `the cases that this is said for become ${quoted(wanted)}: say the action in each of them first`,
+    )
 }
 
 function quoted(names: readonly string[]): string {
@@ -90,7 +101,11 @@ function renameReason(reason: YamlText, renames: Renames, yaml: YamlEdits): void
   const parts = ofType === 'Role' ? renames.roles.get(ofId) : undefined
   const [only, ...more] = parts ?? []
   if (parts !== undefined && more.length > 0) {
-    yaml.multiply(reason, reason, parts.map(({ id }) => reason.value.replace(` of Role::${ofId} on `, ` of Role::${id} on `)))
+    yaml.multiply(
+      reason,
+      reason,
+      parts.map(({ id }) => reason.value.replace(` of Role::${ofId} on `, ` of Role::${id} on `)),
+    )
     return
   }
   if (only !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${only.id} on `)

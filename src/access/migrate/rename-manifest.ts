@@ -1,6 +1,15 @@
 import type { Renames, TextEdit } from '../../cedar/index.ts'
 import { parseResourceRef } from '../../identity/index.ts'
-import { entriesIn, editYaml, fieldOf, itemsOf, type YamlEdits, type YamlPart, type YamlText, type YamlValue } from './yaml-edits.ts'
+import {
+  editYaml,
+  entriesIn,
+  fieldOf,
+  itemsOf,
+  type YamlEdits,
+  type YamlPart,
+  type YamlText,
+  type YamlValue,
+} from './yaml-edits.ts'
 
 export interface YamlRewrite {
   readonly edits: readonly TextEdit[]
@@ -8,7 +17,10 @@ export interface YamlRewrite {
 }
 
 /** Changes names in a manifest: who has which roles, resources with their attributes, lists. */
-export function renameInManifest(source: { readonly name: string; readonly text: string }, renames: Renames): YamlRewrite {
+export function renameInManifest(
+  source: { readonly name: string; readonly text: string },
+  renames: Renames,
+): YamlRewrite {
   const yaml = editYaml(source.text, source.name)
   const { root } = yaml
   for (const entry of entriesIn(fieldOf(root, 'roles'))) {
@@ -24,7 +36,8 @@ export function renameInManifest(source: { readonly name: string; readonly text:
         const isSplit = role?.kind === 'text' && (renames.roles.get(role.value)?.length ?? 0) > 1
         if (role?.kind === 'text') renameRole(role, item, renames, yaml)
         if (!isSplit) renameRef(on, renames, yaml)
-        else if (isRenamedRef(on, renames)) yaml.complain(item, `the role is split and its \`on\` renamed: do one after the other`)
+        else if (isRenamedRef(on, renames))
+          yaml.complain(item, `the role is split and its \`on\` renamed: do one after the other`)
       }
     }
   }
@@ -88,7 +101,12 @@ function renameRoleRef(value: YamlText, id: string, renames: Renames, yaml: Yaml
   const [only, ...more] = parts ?? []
   if (only === undefined) return
   if (more.length === 0) yaml.replaceAll(value, id, only.id)
-  else yaml.multiply(value, value, (parts ?? []).map((part) => value.value.replace(id, part.id)))
+  else
+    yaml.multiply(
+      value,
+      value,
+      (parts ?? []).map((part) => value.value.replace(id, part.id)),
+    )
 }
 
 function isRenamedRef(value: YamlValue | undefined, renames: Renames): boolean {
@@ -129,4 +147,3 @@ function renameTarget(target: YamlText, renames: Renames, yaml: YamlEdits): void
   const to = type === undefined ? undefined : renames.types.get(type)
   if (to !== undefined) yaml.replaceStart(target, `resource:${space}${type}::`, `resource:${space}${to}::`)
 }
-

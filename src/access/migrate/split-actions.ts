@@ -47,7 +47,8 @@ function conditionsOf(plan: MigrationPlan, schema: string): ReadonlyMap<string, 
 
 function conditionOf(id: string, when: string, schema: string): Engine {
   const at = id.lastIndexOf('::')
-  const action = at < 0 ? `Action::${JSON.stringify(id)}` : `${id.slice(0, at)}::Action::${JSON.stringify(id.slice(at + 2))}`
+  const action =
+    at < 0 ? `Action::${JSON.stringify(id)}` : `${id.slice(0, at)}::Action::${JSON.stringify(id.slice(at + 2))}`
   // A comment at its end must not swallow the bracket.
   const engine = compile({ policies: `permit (principal, action == ${action}, resource) when { ${when}\n};`, schema })
   if ([...engine.policies()].length !== 1) throw new CedarError('policies_invalid', 'must be one condition')

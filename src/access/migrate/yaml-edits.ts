@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type Scalar } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+} from 'yaml'
 import type { TextEdit } from '../../cedar/index.ts'
 
 /** A YAML text whose values can be changed where they stand; comments and layout stay. */
@@ -63,7 +74,7 @@ export function editYaml(text: string, file: string): YamlEdits {
     edits.push({ start: from, end: to, by })
     void part
   }
-  const root = valueOf(document.contents, document)
+  const root = readNode(document.contents, document)
   return {
     edits,
     problems,
@@ -83,7 +94,8 @@ export function editYaml(text: string, file: string): YamlEdits {
       const { start, end } = insideOf(scalar)
       const count = scalar.value.split(from).length - 1
       const places: number[] = []
-      for (let at = text.indexOf(from, start); at >= 0 && at < end; at = text.indexOf(from, at + from.length)) places.push(at)
+      for (let at = text.indexOf(from, start); at >= 0 && at < end; at = text.indexOf(from, at + from.length))
+        places.push(at)
       if (places.length === count) for (const at of places) put(scalar, at, at + from.length, to)
       else complain(scalar, `\`${scalar.value}\` is written in a way that cannot be changed in place`)
     },
@@ -97,9 +109,7 @@ export function editYaml(text: string, file: string): YamlEdits {
         complain(scalar, `\`${scalar.value}\` is written in a way that cannot be changed in place`)
         return
       }
-      const copies = texts.map(
-        (by) => whole.slice(0, start - item.start) + by + whole.slice(end - item.start),
-      )
+      const copies = texts.map((by) => whole.slice(0, start - item.start) + by + whole.slice(end - item.start))
       const dash = before.lastIndexOf('-')
       const again = dash < 0 ? before : `${' '.repeat(dash)}${before.slice(dash)}`
       edits.push({
@@ -112,15 +122,17 @@ export function editYaml(text: string, file: string): YamlEdits {
 }
 
 function insideOf({ node, start, end }: YamlText): YamlPart {
-  return node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? { start: start + 1, end: end - 1 } : { start, end }
+  return node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE'
+    ? { start: start + 1, end: end - 1 }
+    : { start, end }
 }
 
-function valueOf(node: unknown, document: Document, depth = 0): YamlValue | undefined {
+function readNode(node: unknown, document: Document, depth = 0): YamlValue | undefined {
   if (depth > 50) return undefined
   const resolved = isAlias(node) ? node.resolve(document) : node
   if (isScalar(resolved)) return textOf(resolved) ?? { kind: 'other', ...rangeOf(resolved) }
   if (isSeq(resolved)) {
-    const items = resolved.items.map((item) => valueOf(item, document, depth + 1)).filter((item) => item !== undefined)
+    const items = resolved.items.map((item) => readNode(item, document, depth + 1)).filter((item) => item !== undefined)
     return { kind: 'list', ...rangeOf(resolved), items }
   }
   if (!isMap(resolved)) return undefined
@@ -130,13 +142,13 @@ function valueOf(node: unknown, document: Document, depth = 0): YamlValue | unde
 
 function entriesOf({ key, value }: Pair, document: Document, depth: number): readonly YamlEntry[] {
   if (isScalar(key) && key.value === '<<') {
-    const merged = valueOf(value, document, depth)
+    const merged = readNode(value, document, depth)
     const maps = merged?.kind === 'list' ? merged.items : [merged]
     return maps.flatMap((one) => (one?.kind === 'map' ? one.entries : []))
   }
   const text = isScalar(key) ? textOf(key) : undefined
   if (text === undefined) return []
-  const read = valueOf(value, document, depth)
+  const read = readNode(value, document, depth)
   // An alias stands elsewhere.
   const end = isAlias(value) ? rangeOf(value).end : Math.max(text.end, read?.end ?? 0)
   return [{ start: text.start, end, key: text, value: read }]

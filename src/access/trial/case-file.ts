@@ -3,6 +3,8 @@ import type { EntityJson } from '../../cedar/index.ts'
 import { manifestError, parseResourceRef, parseSections } from '../../identity/index.ts'
 import type { Json } from '../../kernel/index.ts'
 import type { Advice } from '../advice.ts'
+import type { Amounts, Price } from '../amounts.ts'
+import { parseBudgets, parseRates } from '../limits/allowance.ts'
 import type { CallFacts, EntityRef } from '../question.ts'
 
 /** One case of a test of policies: who does what, what is known, and what must come of it. */
@@ -34,6 +36,13 @@ export interface PolicyCase {
   readonly mandate:
     | { readonly actions: readonly string[]; readonly resources: readonly EntityRef[]; readonly purpose?: string }
     | undefined
+  /** What the action uses, and what that costs; for limits. */
+  readonly amounts?: Amounts | undefined
+  readonly price?: Price | undefined
+  /** How often the request is made, the last time being the one that is looked at. */
+  readonly times: number
+  /** Milliseconds between the last time and those before it, which are made at once. */
+  readonly after: number
   readonly expect: Expectation
 }
 
@@ -45,6 +54,8 @@ export interface Expectation {
   /** Exactly what would help. */
   readonly advice?: readonly Advice['kind'][] | undefined
   readonly remedy?: string | undefined
+  /** Exactly the limits that apply, by id; with their allowances (`60 requests/minute`) where these are looked at too. */
+  readonly limits?: ReadonlyMap<string, readonly string[] | undefined> | undefined
 }
 
 /** When a request is made that says nothing of it: a Monday. */
@@ -60,6 +71,22 @@ const reference = text.transform((value, ctx) => {
 const pointers = z.array(text).max(1000).default([])
 const decision = z.enum(['allow', 'deny'])
 const seconds = z.int().min(0)
+
+const span = z
+  .string()
+  .regex(/^\d{1,9}(?:ms|s|m|h|d)$/, 'must be a span of time, as in `60s`')
+  .transform((value) => Number.parseInt(value, 10) * (SPANS[value.replace(/\d+/, '')] ?? 0))
+const SPANS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const allowances = z.union([text.transform((one) => [one]), z.array(text).min(1)]).transform((texts, ctx) => {
+  const read = texts.map(allowanceText)
+  for (const one of read) if (typeof one !== 'string') ctx.addIssue({ code: 'custom', message: one.problem })
+  return read.filter((one) => typeof one === 'string')
+})
+const limits = z.union([
+  z.array(text).transform((ids) => new Map(ids.map((id) => [id, undefined] as const))),
+  z.record(text, allowances).transform((byId) => new Map(Object.entries(byId))),
+])
+const MOST_TIMES = 10_000
 
 const caseSchema = z.strictObject({
   name: text.optional(),
@@ -86,6 +113,10 @@ const caseSchema = z.strictObject({
   mandate: z
     .strictObject({ actions: z.array(text), resources: z.array(reference), purpose: text.exactOptional() })
     .optional(),
+  amounts: z.record(text, z.number().min(0)).optional(),
+  price: z.strictObject({ currency: text, input: z.number().min(0), output: z.number().min(0) }).optional(),
+  times: z.int().min(1).max(MOST_TIMES).default(1),
+  after: span.default(0),
   expect: z.union([
     decision.transform((value) => ({ decision: value })),
     z.strictObject({
@@ -93,6 +124,7 @@ const caseSchema = z.strictObject({
       reasons: z.array(text).optional(),
       advice: z.array(z.enum(['step_up', 'request_access', 'approval', 'wait'])).optional(),
       remedy: text.optional(),
+      limits: limits.optional(),
     }),
   ]),
 })
@@ -139,13 +171,28 @@ export function parseCases(source: { readonly name: string; readonly text: strin
       if (parsed.success) found.push(caseOf(parsed.data, at, entities))
       else if (unknown.length === 0) {
         problems.push(
-          ...parsed.error.issues.map((issue) => `${at}: \`${issue.path.map(String).join('.')}\`: ${issue.message}`),
+          ...parsed.error.issues
+            .flatMap((issue) => nearest(issue))
+            .map(({ path, message }) => `${at}: \`${path.map(String).join('.')}\`: ${message}`),
         )
       }
     }
   })
   if (problems.length > 0) throw manifestError(problems)
   return found
+}
+
+/** Of what could have been one thing or another, what is wrong with the one that it comes nearest to. */
+function nearest(
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[] = [],
+): readonly Pick<typeof issue, 'path' | 'message'>[] {
+  const path = [...above, ...issue.path]
+  if (issue.code !== 'invalid_union') return [{ path, message: issue.message }]
+  const isOfThisKind = (list: readonly z.core.$ZodIssue[]): boolean =>
+    !list.some((one) => one.path.length === 0 && (one.code === 'invalid_type' || one.code === 'invalid_value'))
+  const near = issue.errors.find(isOfThisKind)
+  return near === undefined ? [{ path, message: issue.message }] : near.flatMap((one) => nearest(one, path))
 }
 
 type Fields = { readonly [name: string]: Json }
@@ -201,7 +248,9 @@ function filledIn(value: Json, variables: Fields, unknown: string[]): Json {
 }
 
 function caseOf(parsed: z.output<typeof caseSchema>, at: string, entities: readonly EntityJson[]): PolicyCase {
-  const { name, by, action, resource, facts, origin, given, authentication, scope, address, mandate } = parsed
+  const { name, by, action, resource, facts, origin, authentication, scope, address, mandate } = parsed
+  const { amounts, price, times, after } = parsed
+  const given = Object.entries(parsed.given).map(([key, attributes]) => [plainName(key), attributes] as const)
   const names = Object.keys(parsed.arguments ?? {})
   // Where a case does not say where a value came from, nobody is known to have named it.
   const unsaid = { user: [], system: [], trusted: [], untrusted: [], model: names }
@@ -215,12 +264,32 @@ function caseOf(parsed: z.output<typeof caseSchema>, at: string, entities: reado
     facts,
     call: hasCall ? { arguments: parsed.arguments ?? {}, origin: origin ?? unsaid } : undefined,
     entities,
-    given: new Map(Object.entries(given)),
+    given: new Map(given),
     authentication,
     scope,
     address,
     now: Date.parse(parsed.at),
     mandate,
+    ...(amounts === undefined ? {} : { amounts }),
+    ...(price === undefined ? {} : { price }),
+    times,
+    after,
     expect: parsed.expect,
   }
+}
+
+/** Quotes around an id may be left out, and make no difference. */
+function plainName(key: string): string {
+  const ref = parseResourceRef(key)
+  return ref === undefined ? key : `${ref.type}::${ref.id}`
+}
+
+/** An allowance in its one form: `60/minute` is `60 requests/minute`. */
+function allowanceText(written: string): string | { readonly problem: string } {
+  for (const parse of [parseRates, parseBudgets]) {
+    const read = parse(written)
+    const [only, ...more] = typeof read === 'string' ? [] : read
+    if (only !== undefined && more.length === 0) return only.text
+  }
+  return { problem: `\`${written}\` is no allowance; write it as \`60/minute\` or \`50000 tokens/day\`` }
 }

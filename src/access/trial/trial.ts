@@ -12,6 +12,7 @@ import { decideForChain, entityOf, type Known, prepare } from '../decide-chain.t
 import { entityIndex } from '../entity-index.ts'
 import { AccessError } from '../errors.ts'
 import type { PolicyFile } from '../layers.ts'
+import { windowsIn } from '../limits/windows.ts'
 import { listBook } from '../lists/list-book.ts'
 import { type Hours, localTime } from '../local-time.ts'
 import { policySetNow } from '../policies-in-force.ts'
@@ -20,6 +21,7 @@ import type { Roles } from '../roles.ts'
 import type { PolicyCase } from './case-file.ts'
 import { Coverage } from './coverage.ts'
 import { isPrincipalKind, trialContext, uidOf } from './trial-context.ts'
+import { trialLimits } from './trial-limits.ts'
 
 /** A tenant as its manifests describe it, without a server: what its policies are tried on. */
 export interface TrialWorld {
@@ -40,6 +42,8 @@ export interface CaseResult {
   /** What is not as expected, one line each. */
   readonly problems: readonly string[]
   readonly decision: Pick<Decision, 'decision' | 'reasons' | 'advice' | 'remedy'> | undefined
+  /** The limits that apply, by id, with their allowances; none where it could not be asked. */
+  readonly limits: ReadonlyMap<string, readonly string[]>
 }
 
 export interface Trial {
@@ -48,6 +52,11 @@ export interface Trial {
   readonly schema: string
   readonly entities: readonly EntityJson[]
   run(policyCase: PolicyCase): CaseResult
+  /**
+   * The request of a case, as it is decided for the first time. Throws `question_invalid`, `resources_invalid` for what
+   * the schema or the manifests do not have.
+   */
+  ask(request: PolicyRequest): Asked
   /** The same under other policies. */
   runUnder(known: Known, policyCase: PolicyCase): CaseResult
   /** How often each policy and each of its conditions came to what, over all these cases. */
@@ -61,7 +70,9 @@ export function openTrial(world: TrialWorld): Trial {
   const entities = new Map(world.entities.map((entity) => [keyOf(entity), entity]))
   const kinds = kindsIn(world.entities)
   const actions = new Map(known.set.schema.vocabulary.actions.map((action) => [action.id, action]))
-  const ask = (policyCase: PolicyCase): Asked => {
+  const { hours } = world
+  const windowOf = windowsIn(hours?.timeZone ?? 'UTC')
+  const ask = (policyCase: PolicyRequest): Asked => {
     const { action, resource } = policyCase
     const declared = actions.get(action)
     if (declared === undefined) throw misspelt(`there is no action \`${action}\` in the schema`)
@@ -79,12 +90,11 @@ export function openTrial(world: TrialWorld): Trial {
   const runUnder: Trial['runUnder'] = (under, policyCase) => {
     const { name, at } = policyCase
     try {
-      const { ctx, question } = ask(policyCase)
-      const decision = decideForChain(ctx, question, under)
-      const problems = problemsOf(policyCase, decision)
-      return { name, at, passed: problems.length === 0, problems, decision }
+      const { decision, limits } = decideLast(policyCase, ask, under, windowOf)
+      const problems = [...problemsOf(policyCase, decision), ...limitProblems(policyCase, limits)]
+      return { name, at, passed: problems.length === 0, problems, decision, limits }
     } catch (error) {
-      return { name, at, passed: false, problems: [errorText(error)], decision: undefined }
+      return { name, at, passed: false, problems: [errorText(error)], decision: undefined, limits: new Map() }
     }
   }
   return {
@@ -93,6 +103,7 @@ export function openTrial(world: TrialWorld): Trial {
     schema: known.set.schema.text,
     entities: world.entities,
     run: (policyCase) => runUnder(known, policyCase),
+    ask,
     runUnder,
     coverage(cases) {
       const own = new Set(world.policies.map((file) => file.name))
@@ -125,13 +136,40 @@ function knownOf({ foundation, policies, roles, tenant, entities, hours }: Trial
   }
 }
 
-interface Asked {
+/** A request of a case: the first ones of several are made first, and use up what limits leave. */
+function decideLast(
+  policyCase: PolicyCase,
+  ask: (request: PolicyRequest) => Asked,
+  under: Known,
+  windowOf: Parameters<typeof trialLimits>[1],
+): { readonly decision: Decision; readonly limits: ReadonlyMap<string, readonly string[]> } {
+  const counting = trialLimits(under, windowOf)
+  const known = { ...under, limits: counting }
+  const { times, after, now } = policyCase
+  if (times > 1) {
+    const { ctx, question } = ask(policyCase)
+    for (let made = 1; made < times; made++) {
+      // What a limit refuses has used nothing of it.
+      if (decideForChain(ctx, question, known).decision === 'allow') counting.use(ctx, question)
+    }
+  }
+  const { ctx, question } = ask(after === 0 ? policyCase : { ...policyCase, now: now + after })
+  const limits = counting
+    .applying(ctx, question)
+    .map(({ statement }) => [statement.id, statement.allowances.map(({ text }) => text)] as const)
+  return { decision: decideForChain(ctx, question, known), limits: new Map(limits) }
+}
+
+/** What a case asks, whatever is expected of it. */
+export type PolicyRequest = Omit<PolicyCase, 'name' | 'at' | 'expect' | 'times' | 'after'>
+
+export interface Asked {
   readonly ctx: Context
   readonly question: Question
 }
 
-function questionOf(policyCase: PolicyCase, known: ReadonlyMap<string, EntityJson>): Question {
-  const { action, resource, facts, call, given } = policyCase
+function questionOf(policyCase: PolicyRequest, known: ReadonlyMap<string, EntityJson>): Question {
+  const { action, resource, facts, call, given, amounts, price } = policyCase
   const entities = new Map(policyCase.entities.map((entity) => [keyOf(entity), entity]))
   for (const [key, attrs] of given) {
     const entity = entities.get(key) ?? known.get(key)
@@ -145,6 +183,8 @@ function questionOf(policyCase: PolicyCase, known: ReadonlyMap<string, EntityJso
     resource,
     facts,
     ...(call === undefined ? {} : { call }),
+    ...(amounts === undefined ? {} : { amounts }),
+    ...(price === undefined ? {} : { price }),
     ...(entities.size === 0 ? {} : { entities: [...entities.values()] }),
   }
 }
@@ -163,6 +203,21 @@ function problemsOf({ expect }: PolicyCase, { decision, reasons, advice = [], re
   }
   if (expect.remedy !== undefined && remedy !== expect.remedy) {
     problems.push(`expected the remedy \`${expect.remedy}\`, got ${remedy === undefined ? 'none' : `\`${remedy}\``}`)
+  }
+  return problems
+}
+
+function limitProblems({ expect }: PolicyCase, found: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const { limits } = expect
+  if (limits === undefined) return []
+  const problems: string[] = []
+  if (!isSame([...found.keys()], [...limits.keys()])) {
+    problems.push(`expected the limits ${quoted([...limits.keys()])} to apply, got ${quoted([...found.keys()])}`)
+  }
+  for (const [id, allowances] of limits) {
+    const own = found.get(id)
+    if (own === undefined || allowances === undefined || isSame(own, allowances)) continue
+    problems.push(`expected \`${id}\` to allow ${quoted(allowances)}, got ${quoted(own)}`)
   }
   return problems
 }
