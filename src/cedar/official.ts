@@ -41,6 +41,7 @@ type OfficialCedar = Pick<
   | 'checkParsePolicySet'
   | 'formatPolicies'
   | 'policyToJson'
+  | 'policyToText'
   | 'schemaToJsonWithResolvedTypes'
   | 'schemaToText'
   | 'templateToJson'
@@ -55,6 +56,7 @@ export function official(): OfficialCedar {
     checkParsePolicySet: guard('checkParsePolicySet'),
     formatPolicies: guard('formatPolicies'),
     policyToJson: guard('policyToJson'),
+    policyToText: guard('policyToText'),
     schemaToJsonWithResolvedTypes: guard('schemaToJsonWithResolvedTypes'),
     schemaToText: guard('schemaToText'),
     templateToJson: guard('templateToJson'),
