@@ -2,6 +2,7 @@ import { SallyportError } from '../kernel/index.ts'
 
 export type AccessErrorCode =
   | 'policies_invalid'
+  | 'pack_invalid'
   | 'settings_invalid'
   | 'limits_unavailable'
   | 'limit_unknown'

@@ -17,7 +17,7 @@ export {
   type Unread,
   type Unreplayable,
 } from './history/recorded-decision.ts'
-export type { Layer, PolicyFile } from './layers.ts'
+export type { Layer, PackUse, PolicyFile } from './layers.ts'
 export { type Holds, openHolds } from './limits/holds.ts'
 export { openLedger } from './limits/ledger.ts'
 export type { LimitMeter, UsedShare } from './limits/limits.ts'
@@ -35,6 +35,9 @@ export {
   schemaSections,
   storedPolicyFiles,
 } from './manifest.ts'
+export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
+export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
+export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'
 export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
 export { type AccessRequest, REQUEST_STATES, type RequestState } from './requests/access-request.ts'
 export { type Binding, createBinding } from './requests/binding-token.ts'

@@ -1,4 +1,5 @@
 import type { Only } from '../cedar/index.ts'
+import type { Json } from '../kernel/index.ts'
 
 /**
  * A place in the policy hierarchy. What a project says concerns its resources, what an agent's layer says concerns that
@@ -23,6 +24,20 @@ export interface PolicyFile {
    * actions for all the others.
    */
   readonly as?: 'grants' | 'ceiling' | 'limits' | 'schema'
+  /** Where it comes from, where a pack made it. */
+  readonly pack?: PackUse
+}
+
+/** The pack, and what it was told, that a file of policies was made of. */
+export interface PackUse {
+  readonly name: string
+  readonly version: string
+  /** Of the pack as it was then. */
+  readonly digest: string
+  /** The name of this use: ids of its policies begin with it. */
+  readonly instance: string
+  /** As they were given, or as the pack has them where nothing was given. */
+  readonly parameters: { readonly [name: string]: Json }
 }
 
 /** A ceiling that is in force. */

@@ -65,5 +65,14 @@ export const storedPolicyFiles = z.array(
     text: z.string(),
     layer: layer.exactOptional(),
     as: z.enum(['grants', 'ceiling', 'limits', 'schema']).exactOptional(),
+    pack: z
+      .object({
+        name: z.string(),
+        version: z.string(),
+        digest: z.string(),
+        instance: z.string(),
+        parameters: z.record(z.string(), z.json()),
+      })
+      .exactOptional(),
   }),
 )

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { CedarError, errorOf, type Problem } from './errors.ts'
+import { type CedarError, errorOf, type Problem } from './errors.ts'
 import { format } from './format.ts'
 import { official, type PolicyJson } from './official.ts'
 import { parsePolicies } from './parse-policies.ts'
@@ -119,13 +119,9 @@ function placesIn(json: PolicyJson, at: (spelt: string) => SourcePosition) {
   return { places, faults }
 }
 
-function fill(
-  json: PolicyJson,
-  values: ReadonlyMap<string, MouldValue>,
-  id: string,
-  position: SourcePosition,
-): string {
-  const fault = (message: string): CedarError => errorOf('policies_invalid', [{ severity: 'error', message, ...position }])
+function fill(json: PolicyJson, values: ReadonlyMap<string, MouldValue>, id: string, position: SourcePosition): string {
+  const fault = (message: string): CedarError =>
+    errorOf('policies_invalid', [{ severity: 'error', message, ...position }])
   const filled = rewrite(
     json,
     (kind, name) => {

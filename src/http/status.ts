@@ -18,6 +18,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   invalid_token: 401,
   // access
   policies_invalid: 422,
+  pack_invalid: 422,
   settings_invalid: 422,
   approval_unknown: 404,
   approval_over: 409,

@@ -4,9 +4,13 @@ import {
   type DeclaredEntry,
   type DeclaredPolicy,
   declaredEntries,
+  expandPacks,
   type Lists,
   listSections,
+  type PlacedPacks,
   type PolicyFile,
+  packInstanceSections,
+  packShelf,
   policyFileOf,
   policySections,
   resourceSections,
@@ -30,6 +34,8 @@ import type { Applied, NamedText, Permit } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
 import type { Clock, Context, TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
+import { readFoundation } from './foundation.ts'
+import { builtInPacks, packsAmong } from './packs.ts'
 import { applyResources, checkResources } from './resources.ts'
 import { checkRoles } from './roles.ts'
 
@@ -38,6 +44,7 @@ export const sections = {
   ...identitySections,
   ...catalogSections,
   ...policySections,
+  ...packInstanceSections,
   ...schemaSections,
   ...resourceSections,
   ...listSections,
@@ -75,9 +82,13 @@ export async function applyManifests(
   const named = parsed.flatMap(({ sections: { policies } }) => policies ?? [])
   const byFile = new Map(named.map((declared) => [declared.file, declared]))
   const schema = parsed.map(({ sections: { schema } }) => schema).findLast((name) => name !== undefined)
+  const schemaFile = schema === undefined ? undefined : schemaFileOf(schema, textNamed(schema, 'schema', files))
   const policies = await policiesFor(
-    [...byFile.values()].map((declared) => fileNamed(declared, files)),
-    schema === undefined ? undefined : schemaFileOf(schema, textNamed(schema, 'schema', files)),
+    {
+      schema: schemaFile,
+      own: [...byFile.values()].map((declared) => fileNamed(declared, files)),
+      packs: await packPolicies(parsed, files, schemaFile, deps),
+    },
     deps,
   )
   const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
@@ -151,16 +162,47 @@ export async function storedPolicies(store: TenantStore): Promise<readonly Polic
   return row === undefined ? [] : storedPolicyFiles.parse(JSON.parse(row.source))
 }
 
-/** Policies and schema are each replaced as a whole; where the manifests speak of one of them only, the other stays. */
+/**
+ * Schema, policies and packs in use are each replaced as a whole; where the manifests speak of some of them only, the
+ * others stay. Without packs in use is not the same as without a word of them.
+ */
 async function policiesFor(
-  policies: readonly PolicyFile[],
-  schema: PolicyFile | undefined,
+  given: {
+    readonly schema: PolicyFile | undefined
+    readonly own: readonly PolicyFile[]
+    readonly packs: readonly PolicyFile[] | undefined
+  },
   { store }: ApplyDeps,
 ): Promise<readonly PolicyFile[]> {
-  if (policies.length === 0 && schema === undefined) return []
+  const { schema, own, packs } = given
+  if (own.length === 0 && schema === undefined && packs === undefined) return []
   const before = await storedPolicies(store)
-  const kept = before.filter(({ as }) => (as === 'schema' ? schema === undefined : policies.length === 0))
-  return [...(schema === undefined ? [] : [schema]), ...kept, ...policies]
+  const kept = before.filter(({ as, pack }) => {
+    if (as === 'schema') return schema === undefined
+    return pack === undefined ? own.length === 0 : packs === undefined
+  })
+  return [...(schema === undefined ? [] : [schema]), ...kept, ...own, ...(packs ?? [])]
+}
+
+/** Undefined where the manifests say nothing of packs. */
+async function packPolicies(
+  parsed: readonly {
+    readonly sections: { readonly packs?: PlacedPacks['packs'] | undefined }
+    readonly where: PlacedPacks['where']
+  }[],
+  files: readonly NamedText[],
+  schema: PolicyFile | undefined,
+  { store }: ApplyDeps,
+): Promise<readonly PolicyFile[] | undefined> {
+  const placed = parsed.flatMap(({ sections: { packs }, where }) => (packs === undefined ? [] : [{ packs, where }]))
+  if (placed.length === 0) return undefined
+  const inForce = await storedPolicies(store)
+  const own = schema === undefined ? inForce : [schema]
+  return expandPacks(placed, packShelf([...builtInPacks(), ...packsAmong(files)]), {
+    schema: readFoundation().schema,
+    own,
+    inForce,
+  })
 }
 
 function fileNamed(declared: DeclaredPolicy, files: readonly NamedText[]): PolicyFile {
@@ -190,7 +232,12 @@ async function policyEffects(policies: readonly PolicyFile[], deps: ApplyDeps): 
 
 function changedFields(before: PolicyFile, after: PolicyFile): readonly string[] {
   const place = ({ layer, as }: PolicyFile): string => JSON.stringify([layer, as])
-  return [...(before.text === after.text ? [] : ['text']), ...(place(before) === place(after) ? [] : ['layer'])]
+  const pack = (file: PolicyFile): string => JSON.stringify(file.pack ?? null)
+  return [
+    ...(before.text === after.text ? [] : ['text']),
+    ...(place(before) === place(after) ? [] : ['layer']),
+    ...(pack(before) === pack(after) ? [] : ['pack']),
+  ]
 }
 
 async function putPolicies(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<void> {

@@ -1,8 +1,10 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import {
+  expandPacks,
   openAccess,
   type PolicyFile,
+  packShelf,
   policyFileOf,
   resourceEntities,
   schemaFileOf,
@@ -15,6 +17,7 @@ import { memoryTenantStore } from '../store/index.ts'
 import { sections } from './apply.ts'
 import { ServerError } from './errors.ts'
 import { readFoundation } from './foundation.ts'
+import { builtInPacks, packsIn } from './packs.ts'
 import { rolesIn } from './roles.ts'
 
 /** A folder with the manifests of a tenant, read without a server. */
@@ -32,7 +35,7 @@ export interface PolicyFolder {
 export async function readPolicyFolder(folder: string, tenant: TenantId): Promise<PolicyFolder> {
   const named = (name: string) => ({ name, text: readText(folder, name) })
   const manifests = globSync('*.{yaml,yml}', { cwd: folder })
-    .filter((name) => !isTest(name))
+    .filter((name) => !isTest(name) && name !== 'pack.yaml')
     .sort()
     .map(named)
   if (manifests.length === 0)
@@ -42,6 +45,10 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
   const store = memoryTenantStore()
   try {
     const foundation = readFoundation()
+    const own = [...schemaOf(declared, folder), ...policiesOf(declared, folder)]
+    const placed = parsed.map(({ sections: { packs = [] }, where }) => ({ packs, where }))
+    const shelf = packShelf([...builtInPacks(), ...packsIn(folder)])
+    const policies = [...own, ...expandPacks(placed, shelf, { schema: foundation.schema, own, inForce: [] })]
     const { builtInRoles } = openAccess(foundation, tenant)
     const directory = await openDirectory(store, systemClock, { builtInRoles: builtInRoles() })
     await directory.apply(...parsed)
@@ -55,7 +62,7 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
       world: {
         tenant,
         foundation,
-        policies: [...schemaOf(declared, folder), ...policiesOf(declared, folder)],
+        policies,
         roles: rolesIn(directory),
         entities: [
           { uid: root },
@@ -65,7 +72,7 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
         ],
         hours: declared.map(({ hours }) => hours).findLast((hours) => hours !== undefined),
       },
-      tests: globSync('**/*.{yaml,yml}', { cwd: folder }).filter(isTest).sort().map(named),
+      tests: globSync('**/*.{yaml,yml}', { cwd: folder }).filter(isTest).filter(isOfTenant).sort().map(named),
     }
   } finally {
     await store.close()
@@ -74,6 +81,11 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
 
 function isTest(name: string): boolean {
   return /\.test\.ya?ml$/.test(name)
+}
+
+/** A pack in the folder has cases of its own, for the parameters that its example has. */
+function isOfTenant(name: string): boolean {
+  return !name.startsWith('packs/')
 }
 
 function schemaOf(

@@ -22,7 +22,10 @@ export function expandPack(
   const placed = layerOf(declared)
   if (!pack.layers.includes(placed.kind)) {
     const allowed = pack.layers.map((one) => `\`${one}\``).join(' or ')
-    problems.push({ path: [], message: `\`${pack.name}\` stands in the layer of ${allowed}, not of \`${placed.kind}\`` })
+    problems.push({
+      path: [],
+      message: `\`${pack.name}\` stands in the layer of ${allowed}, not of \`${placed.kind}\``,
+    })
   }
   if (problems.length > 0) return { files: [], problems }
   const origin = {

@@ -2,7 +2,7 @@ import { manifestError } from '../../identity/index.ts'
 import type { PolicyFile } from '../layers.ts'
 import { schemaInForce } from '../schema-in-force.ts'
 import { expandPack } from './expand-pack.ts'
-import { type Pack, type PackSource, readPack } from './pack.ts'
+import type { Pack } from './pack.ts'
 import type { DeclaredPack } from './pack-manifest.ts'
 
 /** The packs that can be used. */
@@ -13,22 +13,24 @@ export interface PackShelf {
   find(name: string, version?: string): Pack | undefined
 }
 
-/** Throws `pack_invalid`: what cannot be read is on no shelf. */
-export function packShelf(sources: readonly PackSource[]): PackShelf {
-  const packs = sources.map(readPack).sort(byNameThenNewest)
-  const find: PackShelf['find'] = (name, version) =>
-    packs.find((pack) => pack.name === name && (version === undefined || pack.version === version))
-  for (const [index, { name, version, digest, from }] of packs.entries()) {
-    const twin = packs.find((other, at) => at < index && other.name === name && other.version === version)
-    if (twin !== undefined && twin.digest !== digest) {
-      throw manifestError([`there are two packs \`${name}\` ${version}, and they differ`])
-    }
-    const other = packs.find((one) => one.name === name && one.from !== from)
-    if (other !== undefined && twin === undefined) {
+/** Throws `manifest_invalid` for packs of one name that cannot be told apart. */
+export function packShelf(given: readonly Pack[]): PackShelf {
+  const packs: Pack[] = []
+  for (const pack of [...given].sort(byNameThenNewest)) {
+    const { name, version, digest, from } = pack
+    const twin = packs.find((other) => other.name === name && other.version === version)
+    if (twin?.digest === digest) continue
+    if (packs.some((other) => other.name === name && other.from !== from)) {
       throw manifestError([`\`${name}\` is the name of a pack that ships with Sallyport; call your own otherwise`])
     }
+    if (twin !== undefined) throw manifestError([`there are two packs \`${name}\` ${version}, and they differ`])
+    packs.push(pack)
   }
-  return { list: () => packs, find }
+  return {
+    list: () => packs,
+    find: (name, version) =>
+      packs.find((pack) => pack.name === name && (version === undefined || pack.version === version)),
+  }
 }
 
 function byNameThenNewest(a: Pack, b: Pack): number {
@@ -55,7 +57,11 @@ export interface PlacedPacks {
 export function expandPacks(
   placed: readonly PlacedPacks[],
   shelf: PackShelf,
-  { schema, own, inForce }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly inForce: readonly PolicyFile[] },
+  {
+    schema,
+    own,
+    inForce,
+  }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly inForce: readonly PolicyFile[] },
 ): readonly PolicyFile[] {
   const speech = schemaInForce(schema, own)
   const problems: string[] = []
@@ -69,9 +75,15 @@ export function expandPacks(
       if (taken.has(declared.as)) tell(['as'], `two packs are in use as \`${declared.as}\``)
       taken.add(declared.as)
       const pack = shelf.find(declared.pack, declared.version)
-      if (pack === undefined) return tell(['pack'], unknownText(declared, shelf))
+      if (pack === undefined) {
+        tell(['pack'], unknownText(declared, shelf))
+        return
+      }
       const changed = changeOf(pack, declared, inForce)
-      if (changed !== undefined) return tell(['version'], changed)
+      if (changed !== undefined) {
+        tell(['version'], changed)
+        return
+      }
       const expanded = expandPack(pack, declared, speech)
       for (const { path, message } of expanded.problems) tell(path, message)
       files.push(...expanded.files)
@@ -83,12 +95,17 @@ export function expandPacks(
 
 function unknownText({ pack, version }: DeclaredPack, shelf: PackShelf): string {
   const versions = shelf.list().filter(({ name }) => name === pack)
-  if (versions.length > 0) return `there is no \`${pack}\` ${version}, only ${versions.map((one) => one.version).join(', ')}`
+  if (versions.length > 0)
+    return `there is no \`${pack}\` ${version}, only ${versions.map((one) => one.version).join(', ')}`
   const names = [...new Set(shelf.list().map(({ name }) => name))]
   return `there is no pack \`${pack}\`; there are ${names.map((name) => `\`${name}\``).join(', ')}`
 }
 
-function changeOf({ digest, name, version }: Pack, declared: DeclaredPack, inForce: readonly PolicyFile[]): string | undefined {
+function changeOf(
+  { digest, name, version }: Pack,
+  declared: DeclaredPack,
+  inForce: readonly PolicyFile[],
+): string | undefined {
   if (declared.digest !== undefined && declared.digest !== digest) {
     return `\`${name}\` ${version} is not what was declared: its digest is ${digest}`
   }

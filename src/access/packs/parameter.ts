@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { MouldValue } from '../../cedar/index.ts'
 import { parseResourceRef } from '../../identity/index.ts'
+import type { Json } from '../../kernel/index.ts'
 import { parseBudgets, parseRates } from '../limits/allowance.ts'
 import type { SchemaInForce } from '../schema-in-force.ts'
 import { actionsNamed } from './parameter-actions.ts'
@@ -20,7 +21,12 @@ const list = { min: few.default(1), max: few.default(100) }
 
 /** What a pack says of one of its parameters. */
 export const parameterSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('string'), ...common, max: few.default(256), among: z.array(text).min(1).optional() }),
+  z.strictObject({
+    type: z.literal('string'),
+    ...common,
+    max: few.default(256),
+    among: z.array(text).min(1).optional(),
+  }),
   z.strictObject({ type: z.literal('integer'), ...common, min: z.int().default(0), max: z.int().optional() }),
   z.strictObject({ type: z.literal('boolean'), ...common }),
   z.strictObject({ type: z.literal('entity'), ...common, of: types }),
@@ -50,7 +56,7 @@ export const parameterSchema = z.discriminatedUnion('type', [
 
 export type Parameter = z.output<typeof parameterSchema>
 /** As manifests write it. */
-export type ParameterInput = z.output<ReturnType<typeof z.json>>
+export type ParameterInput = Json
 
 /** A value was refused; for a person. */
 export interface Refused {
@@ -100,7 +106,8 @@ const SUSPICIOUS = /["\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/u
 
 function textProblem(value: string): string | undefined {
   if (!value.isWellFormed()) return 'must be well-formed Unicode'
-  if (SUSPICIOUS.test(value)) return 'must not contain quotation marks, backslashes, line breaks or invisible characters'
+  if (SUSPICIOUS.test(value))
+    return 'must not contain quotation marks, backslashes, line breaks or invisible characters'
   return undefined
 }
 

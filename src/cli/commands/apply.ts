@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { Command } from 'commander'
 import { parse } from 'yaml'
@@ -50,16 +50,28 @@ function policyFilesOf(manifest: string, text: string): { name: string; text: st
   } catch {
     return [] // the server says what is wrong with the file, with its line
   }
-  const named = z.object({ policies: z.array(policySchema).nullish(), schema: z.string().nullish() }).safeParse(value)
+  const named = z
+    .object({
+      policies: z.array(policySchema).nullish(),
+      schema: z.string().nullish(),
+      packs: z.array(z.unknown()).nullish(),
+    })
+    .safeParse(value)
   if (!named.success) return []
-  const { policies, schema } = named.data
-  return [...(schema == null ? [] : [schema]), ...(policies ?? [])].map((policy) => {
+  const { policies, schema, packs } = named.data
+  const ofPacks = packs == null ? [] : packFilesBeside(manifest)
+  return [...(schema == null ? [] : [schema]), ...(policies ?? []), ...ofPacks].map((policy) => {
     const path = join(dirname(manifest), policy)
     if (relative(dirname(manifest), path).startsWith('..')) {
       throw new CliError('usage', `\`${manifest}\` names \`${policy}\`, which is not below it`)
     }
     return { name: policy, text: read(path) }
   })
+}
+
+/** The tenant's own packs travel along too: below `packs/`, each in a folder of its own. */
+function packFilesBeside(manifest: string): readonly string[] {
+  return globSync(['packs/*/{pack.yaml,*.cedar}', 'packs/*/*/{pack.yaml,*.cedar}'], { cwd: dirname(manifest) }).sort()
 }
 
 function read(file: string): string {

@@ -1,0 +1,51 @@
+import { globSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { PACK_FILES, type Pack, type PackSource, readPack } from '../access/index.ts'
+import type { NamedText } from '../http/index.ts'
+
+const BUILT_IN = join(import.meta.dirname, '../../foundation/packs')
+
+let known: readonly Pack[] | undefined
+
+/** The packs that ship with the product, every version of each. */
+export function builtInPacks(): readonly Pack[] {
+  known ??= globSync('*/*/pack.yaml', { cwd: BUILT_IN })
+    .sort()
+    .map((file) => readPack(sourceIn(BUILT_IN, dirname(file), 'foundation/packs/', 'built-in')))
+  return known
+}
+
+/**
+ * A tenant's own packs: below `packs/` of its folder, as `packs/NAME/pack.yaml` or, for several versions,
+ * `packs/NAME/VERSION/pack.yaml`. A folder that is a pack itself is one, too. Throws `pack_invalid`.
+ */
+export function packsIn(folder: string): readonly Pack[] {
+  return globSync(['pack.yaml', 'packs/*/pack.yaml', 'packs/*/*/pack.yaml'], { cwd: folder })
+    .sort()
+    .map((file) => readPack(sourceIn(folder, dirname(file), '', 'own')))
+}
+
+/** The same, of texts that were sent along with manifests. Throws `pack_invalid`. */
+export function packsAmong(files: readonly NamedText[]): readonly Pack[] {
+  const folders = new Map<string, { name: string; text: string }[]>()
+  for (const { name, text } of files) {
+    if (!/^packs\/[^/]+\/(?:[^/]+\/)?[^/]+$/.test(name) || !isPackFile(basename(name))) continue
+    const folder = folders.get(dirname(name)) ?? []
+    folder.push({ name: basename(name), text })
+    folders.set(dirname(name), folder)
+  }
+  return [...folders].map(([folder, own]) => readPack({ folder, files: own, from: 'own' }))
+}
+
+function isPackFile(name: string): boolean {
+  return (PACK_FILES as readonly string[]).includes(name)
+}
+
+function sourceIn(root: string, folder: string, prefix: string, from: PackSource['from']): PackSource {
+  const files = PACK_FILES.filter((name) => globSync(name, { cwd: join(root, folder) }).length > 0)
+  return {
+    folder: prefix + folder,
+    files: files.map((name) => ({ name, text: readFileSync(join(root, folder, name), 'utf8') })),
+    from,
+  }
+}
