@@ -26,6 +26,10 @@ export function* tryMutants(
   const tried = [
     ...[...engine.policies()].filter(isOwn).map((info) => mutantsThatFit(info, 'policy', trial.schema)),
     ...[...engine.templates()].filter(isOwn).map((info) => mutantsThatFit(info, 'template', trial.schema)),
+    // A limit says what it counts with `permit`, and with nothing else.
+    ...[...(set.limits?.engine.policies() ?? [])]
+      .filter(isOwn)
+      .map((info) => mutantsThatFit(info, 'policy', trial.schema).filter(({ change }) => change !== 'forbids instead')),
   ]
   const total = tried.reduce((sum, { length }) => sum + length, 0)
   for (const list of tried) {
@@ -60,8 +64,12 @@ function mutantsThatFit(info: PolicyInfo, kind: 'policy' | 'template', schema: s
 /** Undefined where roles cannot be made from the changed template. */
 function underMutant({ set, ...rest }: Known, policy: string, text: string): Known | undefined {
   try {
-    const engine = set.engine.with(text === '' ? { remove: [policy] } : { replace: text, isValidated: true })
-    return { ...rest, set: withEngine(set, engine) }
+    const change = text === '' ? { remove: [policy] } : { replace: text, isValidated: true }
+    const { limits } = set
+    if (limits?.statements.has(policy) === true) {
+      return { ...rest, set: { ...set, limits: { ...limits, engine: limits.engine.with(change) } } }
+    }
+    return { ...rest, set: withEngine(set, set.engine.with(change)) }
   } catch (error) {
     if (error instanceof CedarError) return undefined
     throw error

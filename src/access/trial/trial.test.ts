@@ -161,3 +161,33 @@ test('changes of a policy that no case notices are found', () => {
   const more = survivors(`cases: [${allowed}, ${risky}]`)
   assert.deepEqual(more, ['without `action == Action::"model:invoke"`', 'without `resource == Model::"small"`'])
 })
+
+test('changes of a limit are tried like those of a policy', () => {
+  const trial = openTrial({
+    ...world,
+    policies: [
+      ...world.policies,
+      {
+        name: 'limits.cedar',
+        as: 'limits',
+        text: '@id("often") @limit("60/minute") permit(principal, action == Action::"model:invoke", resource);',
+      },
+    ],
+  })
+  const tried = (text: string) =>
+    [...tryMutants(trial, cases(text), (source) => source === 'limits.cedar')].map(({ result }) => [
+      result.change,
+      result.noticedBy !== undefined,
+    ])
+  const invoke =
+    "{ by: ann, action: 'model:invoke', resource: Model::small, expect: { decision: allow, limits: [often] } }"
+  const read = "{ by: ann, action: 'log:read', resource: Tenant::demo, expect: { decision: allow, limits: [] } }"
+  assert.deepEqual(tried(`cases: [${invoke}]`), [
+    ['without the policy', true],
+    ['without `action == Action::"model:invoke"`', false],
+  ])
+  assert.deepEqual(tried(`cases: [${invoke}, ${read}]`), [
+    ['without the policy', true],
+    ['without `action == Action::"model:invoke"`', true],
+  ])
+})
