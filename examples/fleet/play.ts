@@ -231,12 +231,16 @@ function mandateOf({ actions, resources, purpose, endsAfter, within }: FleetMand
   }
 }
 
+// Of the form of ours (kernel/ids.ts), and the same for the same seed.
 function txnOf(random: Random, at: number): Txn {
-  // As long as one of ours, and the same for the same seed.
-  return `txn_${at.toString(32).padStart(10, '0').slice(-10)}${idOf(random, 16)}` as Txn
+  let time = ''
+  for (let rest = at, n = 0; n < 10; n++, rest = Math.floor(rest / 32)) time = DIGITS.charAt(rest % 32) + time
+  return `txn_${time}${idOf(random, 16)}` as Txn
 }
 
-function idOf(random: Random, length: number, alphabet = '0123456789abcdefghjkmnpqrstvwxyz'): string {
+const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz'
+
+function idOf(random: Random, length: number, alphabet = DIGITS): string {
   let text = ''
   for (let n = 0; n < length; n++) text += alphabet[random.below(alphabet.length)]
   return text

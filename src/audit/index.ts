@@ -35,6 +35,7 @@ export {
 export { type ProvenRecord, verifyRecordReceipt } from './record-receipt.ts'
 export { bodySchemas } from './record-schema.ts'
 export { type DeclaredRetention, declareRetention, retentionSections, storedRetention } from './retention.ts'
+export { type LogScan, type LogSpan, type ScannedRecord, type ScanOptions, scanLog } from './scan.ts'
 export type { RecordFilter, SearchPage } from './search.ts'
 export type { RecordListener } from './tail.ts'
 export { fileTombstones, type Tombstones } from './tombstones.ts'

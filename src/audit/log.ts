@@ -20,6 +20,7 @@ import type { LogKeys } from './log-keys.ts'
 import { LogReader } from './log-reader.ts'
 import { LogWriter } from './log-writer.ts'
 import type { NewRecord, StoredRecord } from './record.ts'
+import { type LogScan, type LogSpan, scanLog } from './scan.ts'
 import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
 import { type RecordListener, Tail } from './tail.ts'
 import type { Tombstones } from './tombstones.ts'
@@ -89,6 +90,8 @@ export interface Log {
   byTxn(txn: Txn): Promise<readonly StoredRecord[]>
   /** Newest first. `limit` is 100 by default, 1000 at most. */
   search(filter: RecordFilter, page?: { readonly limit?: number; readonly cursor?: string }): Promise<SearchPage>
+  /** Very many records, the oldest first, on a connection of its own. Throws `log_unavailable`, `log_corrupt`. */
+  scan(span?: LogSpan): LogScan
   /** Follows the log from now on; returns what ends it. */
   tail(listener: RecordListener, filter?: RecordFilter): () => void
   /** The newest signed checkpoint (C2SP tlog-checkpoint); with the cosignatures of witnesses as soon as it has any. */
@@ -184,6 +187,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     read: async (index) => reader().read(index),
     byTxn: async (txn) => reader().byTxn(txn),
     search: async (filter, page = {}) => searchRecords(writer.file, reader(), filter, { limit: 100, ...page }),
+    scan: (span = {}) => scanLog({ ...span, path: options.file, sealing: options.keys.sealing }),
     tail: (listener, filter = {}) => tail.follow(listener, filter),
     async checkpoint() {
       const { checkpoint } = writer.file
