@@ -5,6 +5,8 @@ import { GatewayError } from './errors.ts'
 export class Flight {
   /** Who makes the request, once that is known. */
   caller: Caller | undefined
+  /** Decides again whether it may go on, for one that has gone upstream. */
+  isAllowed: (() => boolean) | undefined
   /** Where it stands among the others, -1 when it does not. */
   place = -1
   #error: GatewayError | undefined
@@ -66,8 +68,25 @@ export class Flights {
     }
   }
 
+  /** Breaks off what would be denied now. What cannot be decided is denied. */
+  lookAgain(): void {
+    for (const flight of [...this.#open]) {
+      if (flight.isAllowed !== undefined && !isStillAllowed(flight.isAllowed)) {
+        flight.abort(new GatewayError('cut', 'access was taken away while the request was under way'))
+      }
+    }
+  }
+
   /** Breaks off everything, because Sallyport stops. */
   cutAll(): void {
     for (const flight of [...this.#open]) flight.abort(new GatewayError('cut', 'sallyport is shutting down'))
+  }
+}
+
+function isStillAllowed(decide: () => boolean): boolean {
+  try {
+    return decide()
+  } catch {
+    return false
   }
 }

@@ -100,7 +100,18 @@ export function createGateway(options: GatewayOptions): Gateway {
     )
     streams.lookAgain()
   }
+  // What is under way was decided under what was in force when it began; who is put on a deny list meanwhile is stopped.
+  const versionNow = (): string => `${access.revision()} ${access.lists.version}`
+  let version = versionNow()
+  const watch = setInterval(() => {
+    if (version === versionNow()) return
+    version = versionNow()
+    flights.lookAgain()
+    streams.lookAgain()
+  }, LOOK_EVERY)
+  watch.unref()
   const stops = [
+    () => clearInterval(watch),
     directory.onChange((changed) => {
       const fallen = changed.filter((id) => !directory.inGoodStanding(id))
       if (fallen.length > 0) cut(fallen)
@@ -154,3 +165,6 @@ function isKeyGone({ authentication, credential, chain }: Caller, directory: Gat
     authentication.method === 'gateway_key' && !directory.gatewayKeys(chain[0].id).some(({ id }) => id === credential)
   )
 }
+
+/** Milliseconds between two looks at whether decisions may be others now. */
+const LOOK_EVERY = 500

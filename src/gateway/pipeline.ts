@@ -78,8 +78,13 @@ export async function serve<Target, Kept>(
     }
 
     flight.check()
+    const { questions } = inspection
     if (plan.request.idleTimeout === 0) {
-      way.unwatch = ports.streams.add(streamOf(ctx, inspection.questions, record, flight, ports))
+      way.unwatch = ports.streams.add(streamOf(ctx, ctx, questions, record, flight, ports))
+    } else {
+      // What ends by itself is not ended by the clock: somebody who has proved who they are a while ago had done so.
+      const then = { ...ctx, clock: { now: () => way.started } }
+      flight.isAllowed = streamOf(ctx, then, questions, record, flight, ports).isAllowed
     }
     way.begun = true
     const answer = await forward(plan.request, flight, ports)
@@ -166,9 +171,10 @@ function answerHere<Target, Kept>(
   return { answer: protocol.denied({ ...reference, question, decision, target, kept: at.inspection.kept }) }
 }
 
-/** A stream without an end, to be decided on again while it is open; a denial then is a record within its own. */
+/** What has gone upstream, to be decided on again while it is under way; a denial then is a record within its own. */
 function streamOf(
   ctx: Context,
+  asked: Context,
   questions: Inspection['questions'],
   within: number,
   flight: Flight,
@@ -177,7 +183,7 @@ function streamOf(
   return {
     caller: ctx.caller,
     isAllowed() {
-      const decisions = decide(ctx, questions, ports.access)
+      const decisions = decide(asked, questions, ports.access)
       // What it needed of limits was taken when it began.
       if (decisions.every(isPermitted)) return true
       recordDecision(ctx, { questions, decisions, outcome: 'deny', within }, ports).catch((error: unknown) =>

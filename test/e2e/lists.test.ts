@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { requestToken } from '../../src/cli/client.ts'
-import { accessToken, mcpClient } from './clients.ts'
+import { accessToken, mcpClient, openaiClient } from './clients.ts'
 import { type House, openHouse, succeed } from './house.ts'
 
 let house: House
@@ -120,6 +120,24 @@ test('a machine feed denies for a time, and touches nothing but its own', async 
     (await call('outsider', 'POST', '/api/lists', { entries: [{ list: 'deny', target: 'principal:bob' }] })).status,
     403,
   )
+})
+
+test('a deny entry ends what is under way, and nothing that it does not concern', async () => {
+  const { token } = await accessToken(house.credentials, 'research-assistant')
+  const messages = [{ role: 'user' as const, content: 'count to 1000' }]
+  const request = { model: 'demo-slow', messages, stream: true } as const
+  const denied = await openaiClient(house.credentials, token).chat.completions.create(request)
+  const other = await openaiClient(house.credentials, await house.key('carol')).chat.completions.create(request)
+  const pieces = other[Symbol.asyncIterator]()
+  await pieces.next()
+  const entries = [{ list: 'deny', target: 'agent-type:assistant', actions: 'models' }]
+  const added = await call('olivia', 'POST', '/api/lists', { entries })
+  await assert.rejects(async () => {
+    for await (const _ of denied);
+  }, /taken away/)
+  assert.equal((await pieces.next()).done, false)
+  await pieces.return?.()
+  assert.equal((await call('olivia', 'DELETE', `/api/lists/${added.body.changes[0].id}`)).status, 200)
 })
 
 test('neither a feed, one by one, nor a manifest leaves nobody who could empty the lists again', async () => {

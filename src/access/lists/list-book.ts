@@ -36,11 +36,14 @@ export interface ListBook {
   /** In the order in which they were added. */
   entries(): Iterable<ListEntry>
   readonly size: number
+  /** Another one after each change. */
+  readonly version: number
 }
 
 export function listBook(): ListBook {
   const byId = new Map<string, ListEntry>()
   const shelves = new Map<string, Shelf>()
+  let version = 0
   const drop = (id: string): void => {
     const entry = byId.get(id)
     if (entry === undefined) return
@@ -53,6 +56,7 @@ export function listBook(): ListBook {
   return {
     refusals: (request, now) => (shelves.size === 0 ? NONE : refusalsOf(request, shelves.values(), now)),
     put(entries) {
+      version++
       for (const entry of entries) {
         drop(entry.id)
         byId.set(entry.id, entry)
@@ -63,12 +67,16 @@ export function listBook(): ListBook {
       }
     },
     remove(ids) {
+      version++
       for (const id of ids) drop(id)
     },
     get: (id) => byId.get(id),
     entries: () => byId.values(),
     get size() {
       return byId.size
+    },
+    get version() {
+      return version
     },
   }
 }
