@@ -25,6 +25,8 @@ const question = z.object({
   resourceState: object.optional(),
 })
 
+const reasoning = z.string().max(4096).optional()
+
 const chain = z.array(z.object({ kind: z.enum(['User', 'Service', 'Agent', 'Device']), id: z.string() }))
 const authentication = z.looseObject({ method: z.string(), at: z.number() })
 
@@ -59,11 +61,9 @@ export const bodySchemas = {
     remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
     operation: z.string().optional().describe('which operation, in administration'),
     target: object.optional().describe('what the operation was on, in administration'),
-    reasoning: z
-      .string()
-      .max(4096)
-      .optional()
-      .describe('what the agent gave as its reasons, in the header `Sallyport-Reasoning`; at most 4096 characters'),
+    reasoning: reasoning.describe(
+      'what the agent gave as its reasons, in the header `Sallyport-Reasoning` or, for MCP, in `_meta` under `io.sallyport/reasoning`; of tool calls that a model wants to make, what the model wrote of its thinking; at most 4096 characters',
+    ),
     questions: z.array(question).optional().describe('the single decisions, where one request asked for several'),
     answered: z
       .boolean()
@@ -76,6 +76,9 @@ export const bodySchemas = {
     httpStatus: z.number().int().optional().describe('what the upstream answered'),
     usage: object.optional().describe('tokens and the like'),
     ms: z.number().describe('from the decision to the end of the answer'),
+    reasoning: reasoning.describe(
+      'what the model wrote of its thinking, where no decision on its answer has it; at most 4096 characters',
+    ),
     questions: z.array(question).optional().describe('what was decided on the answer, such as the tool calls in it'),
     detail: object.optional(),
   }),

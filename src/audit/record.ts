@@ -58,7 +58,7 @@ export type DecisionBody = {
   /** roles and level of each principal of the chain */
   readonly permissions?: JsonObject
   readonly obligations?: Json
-  /** what the agent gave as its reasons, where it did */
+  /** what the agent or its model gave as the reasons, where it did */
   readonly reasoning?: string
 }
 
@@ -70,6 +70,8 @@ export type OutcomeBody = {
   readonly httpStatus?: number
   readonly usage?: JsonObject
   readonly ms: number
+  /** what the model gave as its reasons, where no decision on its answer has it */
+  readonly reasoning?: string
   readonly questions?: readonly DecidedQuestion[]
   readonly detail?: JsonObject
 }

@@ -7,6 +7,7 @@ import { Flight, type Flights } from './flight.ts'
 import type { OpenStream } from './open-streams.ts'
 import type { GatewayPorts } from './ports.ts'
 import type {
+  AboutDecision,
   Arrival,
   Asked,
   ClientSink,
@@ -96,7 +97,7 @@ export async function serve<Target, Kept>(
       decisions,
       record,
       ports,
-      decide: (questions, detail) => decideWithin(ctx, record, questions, detail, ports),
+      decide: (questions, about) => decideWithin(ctx, record, questions, about, ports),
       produced(tokens) {
         way.used = usedAtLeast(inspection, tokens)
       },
@@ -200,7 +201,7 @@ async function decideWithin(
   ctx: Context,
   within: number,
   questions: readonly Asked[],
-  detail: Inspection['detail'],
+  about: AboutDecision | undefined,
   ports: GatewayPorts,
 ): Promise<Ruling> {
   const [first, ...rest] = questions
@@ -213,7 +214,7 @@ async function decideWithin(
   const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
   const decided = { questions: [first, ...rest], decisions, outcome, within } as const
   try {
-    const record = await recordDecision(ctx, detail === undefined ? decided : { ...decided, detail }, ports)
+    const record = await recordDecision(ctx, about === undefined ? decided : { ...decided, ...about }, ports)
     // What the client does with it is done elsewhere; nobody will say how much it took.
     reserved?.settle()
     return { decisions, record }

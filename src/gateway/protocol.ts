@@ -71,6 +71,8 @@ export interface Asked extends Question {
 export interface Inspection<Kept = unknown> {
   /** One record holds the answers to all of them. */
   readonly questions: readonly [Asked, ...Asked[]]
+  /** What the request gives as its reasons, where it carries them inside. */
+  readonly reasoning?: string | undefined
   /** For the decision record, beside the decisions: digests, counts, the method. Never arguments or text. */
   readonly detail?: { readonly [name: string]: Json }
   readonly kept: Kept
@@ -186,9 +188,16 @@ export interface Exchange<Target = unknown, Kept = unknown> {
    * more decision record. Resolves when that is durable: only then may anything of it reach the client. Rejects when
    * it cannot be recorded.
    */
-  decide(questions: readonly Asked[], detail?: { readonly [name: string]: Json }): Promise<Ruling>
+  decide(questions: readonly Asked[], about?: AboutDecision): Promise<Ruling>
   /** So many output tokens have come at least; counts where nobody says how many it were. */
   produced(tokens: number): void
+}
+
+/** For the record of a decision that an answer made necessary. */
+export interface AboutDecision {
+  readonly detail?: { readonly [name: string]: Json }
+  /** What the answer gave as its reasons, in place of the caller's. */
+  readonly reasoning?: string
 }
 
 /** Decisions, in the order of the questions, and the index of the record that holds them. */
@@ -219,6 +228,8 @@ export interface Outcome {
   /** What the client got. */
   readonly httpStatus?: number
   readonly usage?: Usage
+  /** What the model gave as its reasons, where no decision on its answer has it on record. */
+  readonly reasoning?: string
   /** For the outcome record: counts, digests of a filtered listing. */
   readonly detail?: { readonly [name: string]: Json }
 }

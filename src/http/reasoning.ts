@@ -1,3 +1,5 @@
+import { statedReasoning } from '../kernel/index.ts'
+
 /**
  * What an agent gives as its reasons, in the header `Sallyport-Reasoning`: UTF-8, in one line, 4096 characters at most
  * (what is longer is cut, and ends in `…`). It is recorded and goes nowhere else.
@@ -6,10 +8,5 @@ export function reasoningOf(headers: { readonly [name: string]: unknown }): stri
   const header = headers['sallyport-reasoning']
   if (typeof header !== 'string') return undefined
   // Headers come as bytes; Node shows each of them as one character.
-  const text = Buffer.from(header, 'latin1').toString('utf8').toWellFormed().replace(CONTROL, ' ').trim()
-  if (text === '') return undefined
-  return text.length <= MOST ? text : `${text.slice(0, MOST - 1).toWellFormed()}…`
+  return statedReasoning(Buffer.from(header, 'latin1').toString('utf8').replaceAll('\t', ' '))
 }
-
-const MOST = 4096
-const CONTROL = /\p{Cc}+/gu

@@ -23,3 +23,4 @@ export {
   type TenantId,
   type Txn,
 } from './ids.ts'
+export { statedReasoning } from './stated-reasoning.ts'

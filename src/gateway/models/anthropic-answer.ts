@@ -1,6 +1,7 @@
 import type { Json } from '../../kernel/index.ts'
 import type { Usage } from '../protocol.ts'
 import type { AnswerContents } from './openai-answer.ts'
+import { joinedReasoning, type ReasoningPlace } from './streamed-reasoning.ts'
 import type { ToolCall } from './tool-calls.ts'
 import { broken, eachMember, isObject, type JsonObject, objectsIn, pieceIn } from './untrusted-json.ts'
 
@@ -15,7 +16,26 @@ export const SUSPICIOUS_MESSAGE = /_use|tooluse|input_json|\\u/i
 export function readAnthropicAnswer(answer: JsonObject): AnswerContents {
   const blocks = objectsIn(answer.content)
   checkBlockPlaces(answer, blocks)
-  return { calls: blocks.flatMap((block) => callOf(block) ?? []), usage: usageOf(answer.usage) }
+  return {
+    calls: blocks.flatMap((block) => callOf(block) ?? []),
+    usage: usageOf(answer.usage),
+    reasoning: joinedReasoning(blocks.map(thoughtsOf)),
+  }
+}
+
+/** By block of content. */
+export const ANTHROPIC_REASONING: ReasoningPlace = {
+  mark: '"thinking',
+  piecesIn: ({ index, content_block: block, delta }) =>
+    [block, delta].filter(isObject).map((place) => ({
+      of: typeof index === 'number' ? index : 0,
+      text: thoughtsOf(place),
+    })),
+}
+
+// A redacted_thinking block holds nothing that anybody could read.
+function thoughtsOf({ type, thinking }: JsonObject): string {
+  return (type === 'thinking' || type === 'thinking_delta') && typeof thinking === 'string' ? thinking : ''
 }
 
 /** The call that a block of content is, if it is one. Throws `upstream_broken` for a block of a kind nobody knows. */

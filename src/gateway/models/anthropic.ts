@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
 import type { Denial, Failure, GatewayRequest, HttpAnswer, Inspection, Protocol } from '../protocol.ts'
 import { retryAfterHeader, retryAfterOf } from '../retry-after.ts'
-import { readAnthropicAnswer, SUSPICIOUS_MESSAGE } from './anthropic-answer.ts'
+import { ANTHROPIC_REASONING, readAnthropicAnswer, SUSPICIOUS_MESSAGE } from './anthropic-answer.ts'
 import { AnthropicStream } from './anthropic-stream.ts'
 import { denialText } from './denial-text.ts'
 import { completionEstimate, NO_TOKENS } from './estimate.ts'
@@ -145,6 +145,7 @@ function textsIn(block: JsonObject): readonly string[] {
 const dialect: Dialect<AnthropicTarget> = {
   suspicious: SUSPICIOUS_MESSAGE,
   read: readAnthropicAnswer,
+  reasoning: ANTHROPIC_REASONING,
   openStream: () => new AnthropicStream(),
   denied,
   errorEvent,

@@ -39,20 +39,31 @@ export class EventGate {
   readonly #inspector: StreamInspector
   readonly #sink: Sink
   readonly #decide: (calls: readonly ToolCall[]) => Promise<boolean>
+  readonly #overhear: ((events: Buffer) => void) | undefined
   readonly #carry = new Carry()
   #held = ''
 
-  /** `decide` resolves with whether all the calls are allowed; where it says no, it has told the client. */
-  constructor(inspector: StreamInspector, sink: Sink, decide: (calls: readonly ToolCall[]) => Promise<boolean>) {
+  /**
+   * `decide` resolves with whether all the calls are allowed; where it says no, it has told the client. `overhear` gets
+   * everything that comes, in whole events, before anything is done with it.
+   */
+  constructor(
+    inspector: StreamInspector,
+    sink: Sink,
+    decide: (calls: readonly ToolCall[]) => Promise<boolean>,
+    overhear?: (events: Buffer) => void,
+  ) {
     this.#inspector = inspector
     this.#sink = sink
     this.#decide = decide
+    this.#overhear = overhear
   }
 
   /** More of the stream. Rejects with `Denied` when it must end here. */
   push(chunk: Buffer): void | Promise<void> {
     const events = this.#carry.take(chunk)
     if (events === undefined) return
+    this.#overhear?.(events)
     if (this.#inspector.attentive) return this.#look(events.toString('utf8'), '')
     const suspect = this.#inspector.suspicious.exec(events.toString('latin1'))
     if (suspect === null) return this.#sink.write(events)

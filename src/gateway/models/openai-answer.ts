@@ -1,5 +1,6 @@
 import type { Json } from '../../kernel/index.ts'
 import type { Usage } from '../protocol.ts'
+import { joinedReasoning, type ReasoningPlace } from './streamed-reasoning.ts'
 import type { ToolCall } from './tool-calls.ts'
 import { broken, eachMember, isObject, type JsonObject, objectsIn, pieceIn } from './untrusted-json.ts'
 
@@ -7,6 +8,8 @@ import { broken, eachMember, isObject, type JsonObject, objectsIn, pieceIn } fro
 export interface AnswerContents {
   readonly calls: readonly ToolCall[]
   readonly usage: Usage | undefined
+  /** What the model wrote down of its thinking, as the record takes it. */
+  readonly reasoning: string | undefined
 }
 
 /** Whether an answer or an event can hold a tool call, however it is spelled. */
@@ -20,7 +23,27 @@ export function readOpenAiAnswer(answer: JsonObject): AnswerContents {
     ...objectsIn(message.tool_calls).map(readCall),
     ...(isObject(message.function_call) ? [callOf(message.function_call)] : []),
   ])
-  return { calls, usage: usageOf(answer.usage) }
+  return { calls, usage: usageOf(answer.usage), reasoning: joinedReasoning(messages.map(thoughtsOf)) }
+}
+
+/** By choice. */
+export const OPENAI_REASONING: ReasoningPlace = {
+  mark: '"reasoning',
+  piecesIn: ({ choices }) =>
+    objectsIn(choices).map(({ index, delta }, position) => ({
+      of: typeof index === 'number' ? index : position,
+      text: isObject(delta) ? thoughtsOf(delta) : '',
+    })),
+}
+
+// The protocol has no place for it; these are what DeepSeek, vLLM, OpenRouter and others have come to use. Some send the
+// same under several of these names.
+function thoughtsOf({ reasoning_content: content, reasoning, reasoning_details: details }: JsonObject): string {
+  if (typeof content === 'string' && content !== '') return content
+  if (typeof reasoning === 'string' && reasoning !== '') return reasoning
+  return objectsIn(details)
+    .map(({ text, summary }) => (typeof text === 'string' ? text : typeof summary === 'string' ? summary : ''))
+    .join('')
 }
 
 export function usageOf(usage: Json | undefined): Usage | undefined {

@@ -25,7 +25,7 @@ import {
   writeBody,
 } from './model-request.ts'
 import { nameOf, observation, type Said, textsOf, toolSource } from './observation.ts'
-import { readOpenAiAnswer, SUSPICIOUS_ANSWER } from './openai-answer.ts'
+import { OPENAI_REASONING, readOpenAiAnswer, SUSPICIOUS_ANSWER } from './openai-answer.ts'
 import { OpenAiStream } from './openai-stream.ts'
 import { type Dialect, relay } from './relay.ts'
 import { isObject, objectsIn } from './untrusted-json.ts'
@@ -208,6 +208,7 @@ function dialectFor(kept: OpenAiKept): Dialect<OpenAiTarget> {
   return {
     suspicious: SUSPICIOUS_ANSWER,
     read: readOpenAiAnswer,
+    reasoning: OPENAI_REASONING,
     openStream: () => new OpenAiStream(kept.hideUsage),
     denied,
     errorEvent,

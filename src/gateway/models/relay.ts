@@ -3,6 +3,7 @@ import type { Denial, Exchange, HttpAnswer, Outcome, Sink, UpstreamAnswer, Usage
 import { BYTES_PER_TOKEN } from './estimate.ts'
 import { Denied, EventGate, type StreamInspector } from './event-gate.ts'
 import type { AnswerContents } from './openai-answer.ts'
+import { type ReasoningPlace, StreamedReasoning } from './streamed-reasoning.ts'
 import { StreamedTokens } from './streamed-tokens.ts'
 import { questionsOf, type ToolCall } from './tool-calls.ts'
 import { isObject, type JsonObject, parseHarmlessJson, parseUpstreamJson } from './untrusted-json.ts'
@@ -12,6 +13,7 @@ export interface Dialect<Target> {
   /** Matches whole answers that can hold a tool call. */
   readonly suspicious: RegExp
   read(answer: JsonObject): AnswerContents
+  readonly reasoning: ReasoningPlace
   openStream(): StreamInspector & { readonly usage: Usage | undefined }
   denied(denial: Denial<Target>): HttpAnswer
   /** An error object as an event of a stream. */
@@ -59,11 +61,19 @@ async function relayStream<Target>(
   dialect: Dialect<Target>,
 ): Promise<Outcome> {
   const inspector = dialect.openStream()
+  const reasoning = new StreamedReasoning(dialect.reasoning)
   let denial: Denial<Target> | undefined
-  const gate = new EventGate(inspector, sink, async (calls) => {
-    denial = await decideCalls(exchange, calls)
-    return denial === undefined
-  })
+  let isRecorded = false
+  const gate = new EventGate(
+    inspector,
+    sink,
+    async (calls) => {
+      denial = await decideCalls(exchange, calls, reasoning.text)
+      isRecorded = true
+      return denial === undefined
+    },
+    (events) => reasoning.readAlong(events),
+  )
   sink.start(answer.status, { ...headersOf(answer), 'cache-control': 'no-store' })
   const streamed = new StreamedTokens()
   try {
@@ -80,7 +90,7 @@ async function relayStream<Target>(
     if (inspector.usage === undefined) exchange.produced(streamed.tokens)
   }
   sink.end()
-  return outcomeOf('ok', answer.status, inspector.usage)
+  return outcomeOf('ok', answer.status, inspector.usage, isRecorded ? undefined : reasoning.text)
 }
 
 async function relayWhole<Target>(
@@ -94,7 +104,8 @@ async function relayWhole<Target>(
   const text = bytes.toString('utf8')
   const contents = dialect.read(dialect.suspicious.test(text) ? parseUpstreamJson(text) : parseHarmlessJson(text))
   if (contents.usage === undefined) exchange.produced(Math.ceil(bytes.length / BYTES_PER_TOKEN))
-  const denial = contents.calls.length === 0 ? undefined : await decideCalls(exchange, contents.calls)
+  const denial =
+    contents.calls.length === 0 ? undefined : await decideCalls(exchange, contents.calls, contents.reasoning)
   if (denial !== undefined) {
     const { status, headers, body } = dialect.denied(denial)
     sink.start(status, headers)
@@ -103,18 +114,19 @@ async function relayWhole<Target>(
   }
   sink.start(answer.status, headersOf(answer))
   sink.end(bytes)
-  return outcomeOf('ok', answer.status, contents.usage)
+  return outcomeOf('ok', answer.status, contents.usage, contents.calls.length === 0 ? contents.reasoning : undefined)
 }
 
-/** Decides the calls together; where one is denied, none goes on. */
+/** Decides the calls together; where one is denied, none goes on. `reasoning` is what the model said before them. */
 async function decideCalls<Target>(
   exchange: Exchange<Target, { readonly observe: () => void }>,
   calls: readonly ToolCall[],
+  reasoning: string | undefined,
 ): Promise<Denial<Target> | undefined> {
   const { ctx, ports, target, kept } = exchange
   kept.observe()
   const questions = calls.flatMap((call) => questionsOf(ctx, call, ports))
-  const { decisions, record } = await exchange.decide(questions)
+  const { decisions, record } = await exchange.decide(questions, reasoning === undefined ? {} : { reasoning })
   const at = decisions.findIndex(({ decision }) => decision === 'deny')
   const question = questions[at]
   const decision = decisions[at]
@@ -135,8 +147,15 @@ async function relayError<Target>(answer: UpstreamAnswer, sink: Sink, dialect: D
   return outcomeOf('upstream_error', status, undefined)
 }
 
-function outcomeOf(status: Outcome['status'], httpStatus: number, usage: Usage | undefined): Outcome {
-  return usage === undefined ? { status, httpStatus } : { status, httpStatus, usage }
+/** `reasoning`: where no decision on the answer has it on record. */
+function outcomeOf(
+  status: Outcome['status'],
+  httpStatus: number,
+  usage: Usage | undefined,
+  reasoning?: string | undefined,
+): Outcome {
+  const known = usage === undefined ? { status, httpStatus } : { status, httpStatus, usage }
+  return reasoning === undefined ? known : { ...known, reasoning }
 }
 
 function headersOf(answer: UpstreamAnswer): Record<string, string> {

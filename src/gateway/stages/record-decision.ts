@@ -32,6 +32,8 @@ export interface DecidedRequest {
   readonly within?: number
   readonly hidden?: boolean
   readonly detail?: JsonObject
+  /** In place of what the caller gave as its reasons. */
+  readonly reasoning?: string | undefined
 }
 
 /**
@@ -89,7 +91,8 @@ function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): Gate
   const { permissions, resourceState } = ports.access.recordedState(ctx, question.resource)
   body.permissions = permissions
   if (resourceState !== undefined) body.resourceState = resourceState
-  if (ctx.reasoning !== undefined) body.reasoning = ctx.reasoning
+  const reasoning = decided.reasoning ?? ctx.reasoning
+  if (reasoning !== undefined) body.reasoning = reasoning
   if (decision?.remedy !== undefined) body.remedy = decision.remedy
   if (decision?.advice !== undefined) body.advice = decision.advice.map((one) => ({ ...one }))
   if (decision?.approval !== undefined) body.approval = decision.approval

@@ -12,7 +12,7 @@ export function recordOutcome(
   decision: number,
   started: number,
   outcome: Outcome,
-  ports: GatewayPorts,
+  ports: Pick<GatewayPorts, 'log' | 'report'>,
 ): void {
   const at = ctx.clock.now()
   const body: { -readonly [K in keyof OutcomeBody]: OutcomeBody[K] } = {
@@ -23,8 +23,16 @@ export function recordOutcome(
   if (outcome.httpStatus !== undefined) body.httpStatus = outcome.httpStatus
   if (outcome.usage !== undefined) body.usage = { ...outcome.usage }
   if (outcome.detail !== undefined) body.detail = outcome.detail
+  if (outcome.reasoning !== undefined) body.reasoning = outcome.reasoning
   const { tenant, txn, trace } = ctx
   ports.log
-    .append({ kind: 'outcome', tenant, txn, trace, at, body })
+    .append({ kind: 'outcome', tenant, txn, trace, at, body, ...personsOf(ctx, outcome) })
     .catch((error: unknown) => ports.report({ what: 'an outcome could not be recorded', txn, error }))
+}
+
+/** What a model writes can be about whoever it was asked for: who forgets them forgets it too. */
+function personsOf({ caller }: Context, { reasoning }: Outcome): { readonly persons?: readonly string[] } {
+  if (reasoning === undefined) return {}
+  const persons = caller.chain.flatMap(({ kind, id }) => (kind === 'User' ? [id] : []))
+  return persons.length === 0 ? {} : { persons }
 }

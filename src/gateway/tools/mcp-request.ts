@@ -5,6 +5,7 @@ import { conversationOf, type GatewayPorts } from '../ports.ts'
 import type { Asked, GatewayRequest, Inspection, Plan, UpstreamRequest } from '../protocol.ts'
 import type { Addressee } from './answers.ts'
 import { checkArgumentNames } from './argument-names.ts'
+import { reasoningApart } from './call-reasoning.ts'
 import { findTool, onlyAccepted } from './call-tool.ts'
 import {
   isObject,
@@ -124,7 +125,7 @@ async function inspectMessage(
   if (!/^application\/json *(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
     throw new GatewayError('body_not_json', 'the body must be `application/json`')
   }
-  const sent = parseClientMessage(request.body)
+  const { message: sent, reasoning } = reasoningApart(parseClientMessage(request.body))
   const generation = checkHeaders(request.headers, sent)
   const kept = keep(ctx, upstream, request, generation, sent, deps)
   const message = withoutUnaskedInput(sent, kept)
@@ -140,9 +141,11 @@ async function inspectMessage(
   if (message.kind === 'result' || message.kind === 'error') {
     return inspectClientAnswer(ctx, message, generation, kept, post, deps)
   }
-  return message.method === 'tools/call' && message.kind === 'request'
-    ? inspectToolCall(ctx, message, request, kept, post, deps)
-    : inspectCall(ctx, message, kept, post, deps)
+  const inspection =
+    message.method === 'tools/call' && message.kind === 'request'
+      ? await inspectToolCall(ctx, message, request, kept, post, deps)
+      : inspectCall(ctx, message, kept, post, deps)
+  return { ...inspection, reasoning }
 }
 
 type Called = Extract<RpcMessage, { kind: 'request' | 'notification' }>

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Asked, Exchange } from '../protocol.ts'
+import type { AboutDecision, Asked, Exchange } from '../protocol.ts'
 import { isObject, type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
 import type { McpKept, McpTarget } from './mcp-request.ts'
 import { serverQuestion } from './methods.ts'
@@ -22,7 +22,7 @@ export async function admitServerRequest(
   const { kept } = exchange
   if (kept.generation === 'stateless') {
     // 2026-07-28: a server must not ask on a stream, and would get no answer.
-    await exchange.decide([unknownQuestion(kept.upstream.id, request.method)], detailOf([request.method]))
+    await exchange.decide([unknownQuestion(kept.upstream.id, request.method)], about([request.method]))
     return false
   }
   if (request.method === 'ping') {
@@ -30,7 +30,7 @@ export async function admitServerRequest(
     return true
   }
   const question = questionFor(kept.upstream.id, request.method)
-  const { decisions } = await exchange.decide([question], detailOf([request.method]))
+  const { decisions } = await exchange.decide([question], about([request.method]))
   if (decisions.every(({ decision }) => decision === 'allow')) {
     kept.state.expectAnswer(kept.owner, kept.scope, request.id, question.action)
     return true
@@ -56,7 +56,7 @@ export async function admitInputRequests(
   if (asked.length > MOST_ASKED) throw new GatewayError('upstream_broken', 'the upstream asks too much of its client')
   const methods = [...new Set(asked.map(({ method }) => method))]
   const questions = asked.map(({ method }) => questionFor(kept.upstream.id, method))
-  const { decisions } = await exchange.decide(questions, detailOf(methods))
+  const { decisions } = await exchange.decide(questions, about(methods))
   if (!decisions.every(({ decision }) => decision === 'allow')) return { admitted: false, methods }
   for (const [index, { key }] of asked.entries()) {
     kept.state.expectAnswer(kept.owner, kept.scope, key, questions[index]?.action ?? '')
@@ -75,8 +75,8 @@ function unknownQuestion(server: string, method: string): Asked {
   return { ...serverQuestion(name, server), undecidable: `a server may not ask its client for \`${name}\` here` }
 }
 
-function detailOf(methods: readonly string[]): { readonly methods: readonly string[] } {
-  return { methods: methods.map((method) => method.slice(0, LONGEST_NAME)) }
+function about(methods: readonly string[]): AboutDecision {
+  return { detail: { methods: methods.map((method) => method.slice(0, LONGEST_NAME)) } }
 }
 
 const LONGEST_NAME = 80
