@@ -4,14 +4,7 @@ import type { Approvals } from './approvals/approvals.ts'
 import { askForApprovals } from './approvals/ask.ts'
 import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
-import {
-  approvalWanted,
-  couldAllowForChain,
-  decideForChain,
-  judgeChain,
-  type Known,
-  prepareWithoutUsage,
-} from './decide-chain.ts'
+import { approvalWanted, judgeChain, type Known, prepareWithoutUsage } from './decide-chain.ts'
 import { entityIndex, type SourceChange } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
@@ -24,6 +17,9 @@ import { type ListBook, listBook } from './lists/list-book.ts'
 import type { WantedEntry } from './lists/lists.ts'
 import { lockOutCheck } from './lists/lock-out.ts'
 import { type Hours, localTime } from './local-time.ts'
+import { couldGoOn, decideInMode } from './modes/decide-in-mode.ts'
+import type { Mode } from './modes/mode-target.ts'
+import { modesInForce } from './modes/modes-in-force.ts'
 import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
 import type { Decision, EntityRef, Question, Reason } from './question.ts'
 import { type RecordedState, recordedStates } from './recorded-state.ts'
@@ -66,7 +62,7 @@ export interface Access {
   /** The limits in force and what is used of them; see `LimitsInForce`. */
   readonly limits: LimitsInForce
   /**
-   * Whether there are arguments with which the call could be allowed; for showing what can be called. A policy that
+   * Whether there are arguments with which the call could go on; for showing what can be called. A policy that
    * needs to see the arguments counts as if it agreed.
    */
   couldAllow(ctx: Context, question: Question): boolean
@@ -123,6 +119,8 @@ export interface Access {
   setHours(hours: Hours | undefined): void
   /** Throws `settings_invalid` where `setHours` would. */
   checkHours(hours: Hours): void
+  /** What stands in `observe` and what in `enforce`, by target; what is not in here is enforced, with all around it. */
+  setModes(modes: ReadonlyMap<string, Mode>): void
   revision(): string
   /** What stands behind a decision besides its facts, for its record: roles and levels of the chain, the resource's state. */
   recordedState(ctx: Context, resource: EntityRef): RecordedState
@@ -182,7 +180,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   return {
     decide(ctx, question) {
       try {
-        return decideForChain(ctx, question, known)
+        return decideInMode(ctx, question, known)
       } catch (error) {
         throw asQuestionError(error)
       }
@@ -220,7 +218,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       () => counting,
       () => windows,
     ),
-    couldAllow: (ctx, question) => couldAllowForChain(ctx, question, known),
+    couldAllow: (ctx, question) => couldGoOn(ctx, question, known),
     explain: (viewer, ctx, question) => explainTo(viewer, ctx, question, known),
     whoCan: (asker, asked) => whoCan(asker, asked, known),
     whatCan: (asker, asked) => whatCan(asker, asked, known, known.set.schema.vocabulary.actions),
@@ -250,6 +248,9 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     setHours(hours) {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
       windows = windowsIn(hours?.timeZone ?? 'UTC')
+    },
+    setModes(modes) {
+      known = { ...known, modes: modesInForce(modes) }
     },
     revision: () => known.set.revision,
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),

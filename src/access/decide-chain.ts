@@ -12,6 +12,7 @@ import { layerText } from './layers.ts'
 import type { Limits } from './limits/limits.ts'
 import type { ListBook } from './lists/list-book.ts'
 import { outsideOfMandate } from './mandate.ts'
+import type { ModesInForce } from './modes/modes-in-force.ts'
 import type { PolicySet } from './policy-set.ts'
 import type { Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
 import { statedEntities } from './stated-entity.ts'
@@ -216,6 +217,8 @@ export interface Known {
   readonly entities: EntityIndex
   readonly lists: ListBook
   readonly timeOf: ((now: number) => { readonly [name: string]: Json }) | undefined
+  /** Undefined where everything is enforced. */
+  readonly modes?: ModesInForce | undefined
   readonly approvals?: ApprovalLook | undefined
   readonly limits?: Pick<Limits, 'look' | 'share'> | undefined
 }

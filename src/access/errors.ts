@@ -11,6 +11,7 @@ export type AccessErrorCode =
   | 'resources_invalid'
   | 'cursor_invalid'
   | 'question_invalid'
+  | 'mode_invalid'
   | 'list_invalid'
   | 'list_entry_unknown'
   | 'lists_full'

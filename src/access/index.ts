@@ -35,10 +35,20 @@ export {
   schemaSections,
   storedPolicyFiles,
 } from './manifest.ts'
+export {
+  GATES,
+  type Gate,
+  LAYER_KINDS,
+  type Mode,
+  type ModeTarget,
+  modeTargetText,
+  parseModeTarget,
+} from './modes/mode-target.ts'
+export { type ModeSet, type Modes, openModes } from './modes/modes.ts'
 export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
 export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
 export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'
-export type { CallFacts, Decision, EntityRef, PolicyFault, Question, Reason } from './question.ts'
+export type { CallFacts, Decision, EntityRef, Observed, PolicyFault, Question, Reason } from './question.ts'
 export { type AccessRequest, REQUEST_STATES, type RequestState } from './requests/access-request.ts'
 export { type Binding, createBinding } from './requests/binding-token.ts'
 export type { Offer } from './requests/grantable.ts'
@@ -57,4 +67,4 @@ export { type MutantResult, tryMutants } from './trial/mutation.ts'
 export { type CaseResult, openTrial, type Trial, type TrialWorld } from './trial/trial.ts'
 export type { Vocabulary } from './vocabulary.ts'
 export type { Possibilities, Possibility } from './who-can.ts'
-export { isPermitted } from './withheld.ts'
+export { isPermitted, mayGoOn, type Verdict, verdictOf, verdictOfAll } from './withheld.ts'

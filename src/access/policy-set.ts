@@ -17,6 +17,8 @@ export interface PolicySet {
   readonly lenient: Engine
   /** The same as `engine`, without the forbids that an approval lifts; for deciding as if it had been given. */
   readonly approved: Engine
+  /** The forbids that refuse in observe too: those that say `@always`. */
+  readonly always: ReadonlySet<string>
   /** The forbids that an approval lifts, by id. */
   readonly asking: ReadonlyMap<string, Asking>
   /** Content address: the first 16 hex digits of a SHA-256 of everything that decides. */
@@ -53,6 +55,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
   const byName = new Map(files.map((file) => [file.name, file]))
   if (byName.size < files.length) throw invalid('two files of policies have the same name')
   const problems: string[] = []
+  const always: string[] = []
   const byPolicy = new Map<string, Ceiling>()
   const { ceilings, everywhere, byTarget } = ceilingsOf(files)
   for (const policy of engine.policies()) {
@@ -60,6 +63,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     problems.push(...problemOf(policy, file), ...askingProblems(policy), ...strayLimitProblems(policy))
     const ceiling = file === undefined ? undefined : ceilings.get(file)
     if (ceiling !== undefined) byPolicy.set(policy.id, ceiling)
+    if (policy.annotations.always !== undefined) always.push(policy.id)
     yield
   }
   for (const template of engine.templates()) {
@@ -73,6 +77,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     revision: fileRevision,
     fileRevision,
     roles: NO_ROLES,
+    always: new Set(always),
     ceilings: { byPolicy, everywhere, byTarget },
     limits: compileStatements(schema, files),
     looksAtUsage: files.some(({ as, text }) => as !== 'limits' && /\busage\b/.test(text)),
@@ -122,6 +127,9 @@ function problemOf(policy: PolicyInfo, file: PolicyFile | undefined): readonly s
   const { source = '', line } = policy.position
   const at = `${source}:${line}`
   if (isLinkId(policy.id)) return [`${at}: \`${policy.id}\` is a name that only roles can have`]
+  if (policy.annotations.always !== undefined && policy.effect === 'permit') {
+    return [`${at}: \`${policy.id}\` permits, and only a forbid can be @always`]
+  }
   if (file.as === 'ceiling' && policy.effect === 'forbid') {
     return [`${at}: \`${policy.id}\` forbids, and a ceiling only says what may be granted`]
   }

@@ -56,6 +56,14 @@ export interface PolicyFault {
   readonly message: string
 }
 
+/** Why a denial is not enforced. Targets of modes, as in `tenant`, `project:churn`, `layer:agent:scout`. */
+export interface Observed {
+  /** The modes by which it goes on. One of a place is enough; of layers all those that refuse. */
+  readonly by: readonly string[]
+  /** Where the request stands: projects of the resource, the gate, the upstream. */
+  readonly at: readonly string[]
+}
+
 export interface Decision {
   readonly decision: 'allow' | 'deny'
   /** On an allow every permit that applied; on a deny every forbid, or nothing when no policy permits. */
@@ -69,6 +77,8 @@ export interface Decision {
   readonly advice?: readonly Advice[]
   /** The approval that an allow rests on. INVARIANT: it holds once; `reserve` uses it up before the action begins. */
   readonly approval?: string
+  /** On a denial that refuses nothing: what is denied here is only observed. */
+  readonly observed?: Observed
   /** On a denial of what the policies permit: only this limit stands in the way, or a missing approval. */
   readonly withheld?: 'limit' | 'approval'
   /** The facts that were decided on. */

@@ -28,6 +28,7 @@ export {
   type OutcomeRecord,
   RECORD_KINDS,
   type ReadableRecord,
+  type RecordedVerdict,
   type RecordKind,
   type ResourceRef,
   type StoredRecord,

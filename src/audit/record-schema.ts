@@ -10,7 +10,15 @@ const reason = z.object({
   policy: z.string().describe('id of the policy'),
   principal: z.string().describe('id of the principal of the chain that it was decided for'),
 })
-const verdict = z.enum(['allow', 'deny'])
+const verdict = z
+  .enum(['allow', 'deny', 'observed-deny'])
+  .describe('`observed-deny`: it would have been denied, and went on because denials are only observed there')
+const observed = z
+  .object({
+    by: z.array(z.string()).describe('the modes by which it went on, as in `tenant` or `layer:agent:scout`'),
+    at: z.array(z.string()).describe('where it stood: projects of the resource, the gate, the upstream'),
+  })
+  .describe('with `observed-deny`, why it was not refused')
 const question = z.object({
   chain: z
     .array(z.object({ kind: z.string(), id: z.string() }))
@@ -19,6 +27,7 @@ const question = z.object({
   action: z.string(),
   resource,
   decision: verdict,
+  observed: observed.optional(),
   reasons: z.array(reason),
   context: object.optional(),
   argumentsDigest: z.string().optional(),
@@ -50,6 +59,7 @@ export const bodySchemas = {
       .optional()
       .describe('by principal of the chain: attributes such as its level, `in` what it belongs to, and its `roles`'),
     decision: verdict,
+    observed: observed.optional(),
     reasons: z.array(reason).describe('the policies that decided'),
     errors: z.array(z.string()).describe('policies that could not be evaluated, and why'),
     revision: z.string().describe('of the policies in force'),

@@ -10,13 +10,25 @@ export type ResourceRef = { readonly type: string; readonly id: string }
 /** A policy that took part in a decision, and the principal of the chain it was decided for. */
 export type DecisionReason = { readonly policy: string; readonly principal: string }
 
+/** How it was decided; `observed-deny` where it would have been denied, and nothing was refused. */
+export type RecordedVerdict = 'allow' | 'deny' | 'observed-deny'
+
+/** Why a denial was only observed: targets of modes. */
+export type ObservedBody = {
+  /** the modes by which it went on */
+  readonly by: readonly string[]
+  /** where the request stood */
+  readonly at: readonly string[]
+}
+
 /** One question of several that a request put at once. */
 export type DecidedQuestion = {
   /** who was asked about, where it is not the chain of the record */
   readonly chain?: readonly PrincipalRef[]
   readonly action: string
   readonly resource: ResourceRef
-  readonly decision: 'allow' | 'deny'
+  readonly decision: RecordedVerdict
+  readonly observed?: ObservedBody
   readonly reasons: readonly DecisionReason[]
   readonly context?: JsonObject
   readonly argumentsDigest?: string
@@ -35,7 +47,8 @@ export type DecisionBody = {
   readonly resource: ResourceRef
   /** the facts */
   readonly context: JsonObject
-  readonly decision: 'allow' | 'deny'
+  readonly decision: RecordedVerdict
+  readonly observed?: ObservedBody
   readonly reasons: readonly DecisionReason[]
   readonly errors: readonly string[]
   /** of the policies in force */

@@ -13,7 +13,7 @@ interface Searchable {
 
 export type TermField = 'principal' | 'action' | 'resource' | 'decision' | 'policy'
 
-/** One searchable value. Only denials are indexed among decisions: there are too many of the others to help. */
+/** One searchable value. Only denials, enforced or observed, are indexed among decisions: there are too many of the others to help. */
 export function termText(field: TermField, value: string): string {
   return `${field}\n${value}`
 }
@@ -64,7 +64,8 @@ const MAX_KNOWN = 50_000
 function addQuestion(question: Searchable, add: (term: string) => void): void {
   addNamed('action', question.action, add)
   addNamed('resource', resourceName(question.resource), add)
-  if (question.decision === 'deny') add(termText('decision', 'deny'))
+  const { decision } = question
+  if (decision === 'deny' || decision === 'observed-deny') add(termText('decision', decision))
   if (!Array.isArray(question.reasons)) return
   for (const reason of question.reasons) addNamed('policy', policyOf(reason), add)
 }

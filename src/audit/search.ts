@@ -3,7 +3,7 @@ import { AuditError } from './errors.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogReader } from './log-reader.ts'
 import { parseOffsets } from './offset-lists.ts'
-import { RECORD_KINDS, type RecordKind, type StoredRecord } from './record.ts'
+import { RECORD_KINDS, type RecordedVerdict, type RecordKind, type StoredRecord } from './record.ts'
 import { eachTerm, type TermField, termText } from './search-terms.ts'
 import { SEGMENT_SIZE } from './segment.ts'
 import { holdsText, parseTextQuery } from './words.ts'
@@ -18,7 +18,7 @@ export interface RecordFilter {
   readonly action?: string
   /** `Type::id` */
   readonly resource?: string
-  readonly decision?: 'allow' | 'deny'
+  readonly decision?: RecordedVerdict
   readonly policy?: string
   readonly txn?: Txn
   readonly from?: number
@@ -188,7 +188,8 @@ function termsOf(filter: RecordFilter): string[] {
     const value = filter[field as 'principal']
     if (value !== undefined) terms.push(termText(field, value))
   }
-  if (filter.decision === 'deny') terms.push(termText('decision', 'deny'))
+  const { decision } = filter
+  if (decision !== undefined && decision !== 'allow') terms.push(termText('decision', decision))
   return terms
 }
 

@@ -7,6 +7,7 @@ import { keysCommand } from './commands/keys.ts'
 import { limitsCommand } from './commands/limits.ts'
 import { listsCommand } from './commands/lists.ts'
 import { logCommand } from './commands/log.ts'
+import { modeCommand } from './commands/mode.ts'
 import { policyCommand } from './commands/policy.ts'
 import { principalsCommand } from './commands/principals.ts'
 import { startCommand } from './commands/start.ts'
@@ -44,6 +45,7 @@ export function sallyport(): Command {
     limitsCommand(),
     listsCommand(),
     logCommand(),
+    modeCommand(),
     traceCommand(),
     tokenCommand(),
     principalsCommand(),

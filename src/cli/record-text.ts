@@ -7,7 +7,7 @@ const reason = z.object({ policy: z.string(), principal: z.string() })
 const decided = z.object({
   action: z.string(),
   resource: z.object({ type: z.string(), id: z.string() }),
-  decision: z.enum(['allow', 'deny']),
+  decision: z.enum(['allow', 'deny', 'observed-deny']),
   reasons: z.array(reason),
 })
 

@@ -1,5 +1,5 @@
 import type { Amounts, Decision, Reserved } from '../access/index.ts'
-import { isPermitted } from '../access/index.ts'
+import { isPermitted, mayGoOn, verdictOfAll } from '../access/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { OAuthError } from '../oauth/index.ts'
 import { GatewayError, statusOf } from './errors.ts'
@@ -136,15 +136,20 @@ interface Way<Target> {
 function finalOf(plan: Plan, decisions: readonly Decision[]): Pick<DecidedRequest, 'outcome' | 'deciding' | 'hidden'> {
   switch (plan.kind) {
     case 'forward':
-      return { outcome: 'allow' }
+      return { outcome: verdictOfAll(decisions) }
     case 'answer':
       // A listing that shows nothing was denied as a whole.
-      return { outcome: decisions.some(({ decision }) => decision === 'allow') ? 'allow' : 'deny' }
+      return { outcome: verdictOfAny(decisions) }
     case 'deny':
       return { outcome: 'deny', deciding: plan.decision }
     case 'hide':
       return { outcome: 'deny', deciding: plan.decision, hidden: true }
   }
+}
+
+function verdictOfAny(decisions: readonly Decision[]): DecidedRequest['outcome'] {
+  if (decisions.some(({ decision }) => decision === 'allow')) return 'allow'
+  return decisions.some(mayGoOn) ? 'observed-deny' : 'deny'
 }
 
 /** What is answered without an upstream. A denial has no outcome: nothing was done. */
@@ -208,10 +213,10 @@ async function decideWithin(
   if (first === undefined) return { decisions: [], record: within }
   const asked = decide(ctx, questions, ports.access)
   // Where one is denied none goes on, so that nothing is needed.
-  const isAllowed = asked.every(({ decision }) => decision === 'allow')
+  const isAllowed = asked.every(mayGoOn)
   const reserved = isAllowed ? await ports.access.reserve(ctx, questions, asked) : undefined
   const decisions = isTaken(reserved) ? asked : await ports.access.ask(ctx, questions, reserved?.refused ?? asked)
-  const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
+  const outcome = verdictOfAll(decisions)
   const decided = { questions: [first, ...rest], decisions, outcome, within } as const
   try {
     const record = await recordDecision(ctx, about === undefined ? decided : { ...decided, ...about }, ports)

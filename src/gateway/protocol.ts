@@ -10,6 +10,8 @@ import type { ArgumentOrigins, GatewayPorts } from './ports.ts'
  * `failed`.
  */
 export interface Protocol<Target = unknown, Kept = unknown> {
+  /** Which of the gates it is, for what is enforced there. */
+  readonly gate: 'models' | 'tools'
   /**
    * What a token must be for to be good here (RFC 8707), as the path below the tenant's URL: `/gw/openai`,
    * `/gw/mcp/SERVER`.

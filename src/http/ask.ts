@@ -1,4 +1,4 @@
-import type { Decision, Reserved } from '../access/index.ts'
+import { type Decision, type Reserved, verdictOf } from '../access/index.ts'
 import type { DecidedQuestion, DecisionBody, JsonObject } from '../audit/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { decisionBody, denialOf } from './administration.ts'
@@ -87,7 +87,8 @@ export function decidedQuestion(
 ): DecidedQuestion {
   return {
     ...asked,
-    decision: decision.decision,
+    decision: verdictOf(decision),
+    ...(decision.observed === undefined ? {} : { observed: { ...decision.observed } }),
     reasons: decision.reasons.map(({ policy, principal }) => ({
       policy,
       principal: `${principal.type}::${principal.id}`,

@@ -31,6 +31,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   cursor_invalid: 400,
   question_invalid: 400,
   not_translatable: 422,
+  mode_invalid: 422,
   list_invalid: 422,
   list_entry_unknown: 404,
   lists_full: 409,

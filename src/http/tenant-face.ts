@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access, AccessRequests, Approvals, Binding, CursorSealer, Holds, Lists } from '../access/index.ts'
+import type { Access, AccessRequests, Approvals, Binding, CursorSealer, Holds, Lists, Modes } from '../access/index.ts'
 import type { Exports, Log, Publication } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory } from '../identity/index.ts'
@@ -17,6 +17,7 @@ export interface TenantFace {
   readonly holds: Holds
   readonly approvals: Approvals
   readonly lists: Lists
+  readonly modes: Modes
   readonly requests: AccessRequests
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding

@@ -73,6 +73,8 @@ export interface Context {
   readonly caller: Caller
   /** The caller's IP address, where the edge knows it. */
   readonly address?: string
+  /** By which of Sallyport's ways the request came, where one of them enforces it. */
+  readonly gate?: 'models' | 'tools' | 'decision-point'
   /** What the caller gives as its reasons for this request; for the record, never for a decision. */
   readonly reasoning?: string
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Access, LimitMeter } from '../access/index.ts'
+import { type Access, type LimitMeter, verdictOf } from '../access/index.ts'
 import type { Exports, Log, LogMeter } from '../audit/index.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
 import type { Witnessing } from './witnesses.ts'
@@ -68,7 +68,11 @@ export function createMetrics(): Metrics {
   })
   const gauges = gaugesOf(registers)
   // Looking a label up costs more than counting.
-  const decided = { allow: decision.labels('allow'), deny: decision.labels('deny') }
+  const decided = {
+    allow: decision.labels('allow'),
+    deny: decision.labels('deny'),
+    'observed-deny': decision.labels('observed-deny'),
+  }
   let refresh = async (): Promise<void> => {}
 
   return {
@@ -89,7 +93,7 @@ export function createMetrics(): Metrics {
       decide(ctx, question) {
         const started = performance.now()
         const answer = access.decide(ctx, question)
-        decided[answer.decision].observe((performance.now() - started) / 1000)
+        decided[verdictOf(answer)].observe((performance.now() - started) / 1000)
         return answer
       },
     }),

@@ -8,6 +8,7 @@ import {
   openApprovals,
   openHolds,
   openLists,
+  openModes,
 } from '../access/index.ts'
 import { openExports, openPublication } from '../audit/index.ts'
 import {
@@ -100,6 +101,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   })
   access.setApprovals(approvals)
   const lists = await openLists({ store, book: access.lists, clock, actions: access.actionNames })
+  const modes = await openModes({ store, clock, enforce: access.setModes })
   const metrics = createMetrics()
   const { log, logKeys } = await openTenantLog(id, { stores, clock, issuer, keyRing, meter: metrics.meter })
   const witnessing = await keepWitnessed({
@@ -168,6 +170,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     access: measured,
     holds,
     lists,
+    modes,
     approvals,
     requests,
     binding: createBinding({ issuer, endpoint: accessRequestEndpoint(issuer), keyRing, clock }),

@@ -94,6 +94,15 @@ export interface TenantTables {
   /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
   resources: { type: string; id: string; parents: string; attributes: string }
   settings: { name: string; value: string }
+  /** What stands in `observe` or `enforce`. target: shape owned by access/modes */
+  modes: {
+    target: string
+    mode: 'enforce' | 'observe'
+    /** whether callers that cannot be identified are let through; only where a route is observed */
+    identify: 'required' | 'optional'
+    set_by: string
+    set_at: number
+  }
   /** What was used of budgets. used: in counts of the unit, open reservations included; told: percent, 0 for nothing. */
   limit_usage: {
     statement: string

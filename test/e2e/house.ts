@@ -38,7 +38,7 @@ const LogRecord = z.looseObject({
   txn: z.string().optional(),
   body: z.looseObject({
     action: z.string().optional(),
-    decision: z.enum(['allow', 'deny']).optional(),
+    decision: z.enum(['allow', 'deny', 'observed-deny']).optional(),
     resource: z.looseObject({ type: z.string(), id: z.string() }).optional(),
     reasons: z.array(z.looseObject({ policy: z.string() })).optional(),
     status: z.string().optional(),

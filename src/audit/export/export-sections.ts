@@ -29,7 +29,7 @@ const url = z
 /** Which records go to a target; everything given must hold, each list by one of its entries. */
 const filter = z.strictObject({
   kinds: z.array(z.enum(RECORD_KINDS)).min(1).optional(),
-  decision: z.enum(['allow', 'deny']).optional(),
+  decision: z.enum(['allow', 'deny', 'observed-deny']).optional(),
   actions: z.array(z.string().min(1).max(200)).min(1).max(100).optional(),
   principals: z.array(z.string().min(1).max(200)).min(1).max(100).optional(),
 })

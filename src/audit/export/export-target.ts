@@ -4,7 +4,7 @@ import { RECORD_KINDS } from '../record.ts'
 
 const filter = z.object({
   kinds: z.array(z.enum(RECORD_KINDS)).optional(),
-  decision: z.enum(['allow', 'deny']).optional(),
+  decision: z.enum(['allow', 'deny', 'observed-deny']).optional(),
   actions: z.array(z.string()).optional(),
   principals: z.array(z.string()).optional(),
 })

@@ -73,12 +73,13 @@ const MAPPINGS: Readonly<Record<RecordKind, (record: ReadableRecord) => Mapped>>
 
 function decisionEvent({ body }: ReadableRecord): Mapped {
   const action = textOf(body.action) ?? 'unknown'
-  const isAllowed = body.decision === 'allow'
+  // OCSF 1.4, `security_control`: an observed activity was neither allowed nor denied by the control, only logged.
+  const verdict = verdictOf(body.decision)
   const subjects = [body, ...objectsOf(body.questions)].map(({ resource }) => resource).filter(isObject)
   return {
     className: 'API Activity',
     activity: activityOf(action),
-    severity: isAllowed ? SEVERITY.informational : SEVERITY.low,
+    severity: verdict.severity,
     from: body,
     taken: ['action', 'resource', 'decision', 'remedy'],
     attributes: {
@@ -86,13 +87,27 @@ function decisionEvent({ body }: ReadableRecord): Mapped {
       api: { operation: action, ...(isText(body.operation) ? { service: { name: body.operation } } : {}) },
       src_endpoint: sourceOf(body),
       resources: distinct(subjects).map(resourceOf),
-      status_id: isAllowed ? STATUS.success : STATUS.failure,
-      action_id: isAllowed ? 1 : 2,
-      disposition_id: isAllowed ? 1 : 2,
+      ...verdict.attributes,
       ...(isText(body.remedy) ? { status_detail: body.remedy } : {}),
     },
   }
 }
+
+function verdictOf(decision: Json | undefined): (typeof VERDICTS)[keyof typeof VERDICTS] {
+  return decision === 'allow' || decision === 'observed-deny' ? VERDICTS[decision] : VERDICTS.deny
+}
+
+const VERDICTS = {
+  allow: {
+    severity: SEVERITY.informational,
+    attributes: { status_id: STATUS.success, action_id: 1, disposition_id: 1 },
+  },
+  deny: { severity: SEVERITY.low, attributes: { status_id: STATUS.failure, action_id: 2, disposition_id: 2 } },
+  'observed-deny': {
+    severity: SEVERITY.low,
+    attributes: { status_id: STATUS.success, action_id: 3, disposition_id: 17 },
+  },
+} as const satisfies Readonly<Record<string, { readonly severity: number; readonly attributes: JsonObject }>>
 
 function outcomeEvent({ body }: ReadableRecord): Mapped {
   const isOk = body.status === 'ok'

@@ -41,7 +41,7 @@ export function logCommand(): Command {
     .option('--principal <id>', 'who acted, or on whose behalf')
     .option('--action <action>', 'as in `tool:call`')
     .option('--resource <resource>', 'as in `Tool::office/send_message`')
-    .addOption(new Option('--decision <decision>', 'how it was decided').choices(['allow', 'deny']))
+    .addOption(new Option('--decision <decision>', 'how it was decided').choices(['allow', 'deny', 'observed-deny']))
     .option('--policy <id>', 'a policy that took part')
     .option('--from <time>', 'as in 2026-01-31T08:00:00Z')
     .option('--to <time>', 'up to, not including')

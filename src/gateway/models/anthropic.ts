@@ -41,6 +41,7 @@ export interface AnthropicKept {
 /** The protocol of Anthropic, as far as it is about messages and counting their tokens. */
 export function anthropicProtocol(listTools: ListTools): Protocol<AnthropicTarget, AnthropicKept> {
   return {
+    gate: 'models',
     audienceOf: () => '/gw/anthropic',
     resolve(_, request) {
       const { method, path } = request

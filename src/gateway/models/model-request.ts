@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Amounts, Decision } from '../../access/index.ts'
-import { isPermitted } from '../../access/index.ts'
+import { isPermitted, mayGoOn } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
@@ -156,7 +156,7 @@ export function planFor(
   ports: GatewayPorts,
   request: () => UpstreamRequest,
 ): Plan {
-  if (decision?.decision === 'allow') return { kind: 'forward', request: request() }
+  if (decision !== undefined && mayGoOn(decision)) return { kind: 'forward', request: request() }
   const canSee =
     (decision !== undefined && isPermitted(decision)) ||
     isPermitted(ports.access.decide(ctx, modelQuestion('model:list', name)))
@@ -191,7 +191,7 @@ export function planHidden(
   ports: GatewayPorts,
 ): Plan {
   const anyModel = ports.access.decide(ctx, modelQuestion(action, ''))
-  if (anyModel.decision === 'deny' && anyModel.reasons.length > 0 && anyModel.errors.length === 0) {
+  if (!mayGoOn(anyModel) && anyModel.reasons.length > 0 && anyModel.errors.length === 0) {
     return { kind: 'deny', decision: anyModel, question: modelQuestion(action, name) }
   }
   const error = new GatewayError(

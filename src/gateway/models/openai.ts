@@ -1,3 +1,4 @@
+import { type Decision, mayGoOn } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Model } from '../catalog/index.ts'
 import { denialData } from '../denial-data.ts'
@@ -45,6 +46,7 @@ export interface OpenAiKept {
 /** The protocol of OpenAI, as far as it is about chat completions, embeddings and the list of models. */
 export function openAiProtocol(listTools: ListTools): Protocol<OpenAiTarget, OpenAiKept> {
   return {
+    gate: 'models',
     audienceOf: () => '/gw/openai',
     resolve(_, request, ports) {
       const { method, path } = request
@@ -175,7 +177,7 @@ function inspectList(models: readonly Model[]): Inspection<OpenAiKept> {
     questions: [first ?? NO_MODELS, ...rest],
     kept: NOTHING_KEPT,
     proceed: (decisions) => {
-      const shown = models.filter((_, index) => decisions[index]?.decision === 'allow')
+      const shown = models.filter((_, index) => isShown(decisions[index]))
       return { kind: 'answer', answer: () => json(200, { object: 'list', data: shown.map(describe) }) }
     },
   }
@@ -194,10 +196,14 @@ function inspectModel(ctx: Context, name: string, ports: GatewayPorts): Inspecti
     questions: [modelQuestion('model:list', name)],
     kept: NOTHING_KEPT,
     proceed: ([decision]) =>
-      decision?.decision === 'allow'
+      isShown(decision)
         ? { kind: 'answer', answer: () => json(200, describe(model)) }
         : planHidden(ctx, name, 'model:list', decision, ports),
   }
+}
+
+function isShown(decision: Decision | undefined): boolean {
+  return decision !== undefined && mayGoOn(decision)
 }
 
 function describe(model: Model) {

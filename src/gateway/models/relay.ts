@@ -1,3 +1,4 @@
+import { mayGoOn } from '../../access/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { Denial, Exchange, HttpAnswer, Outcome, Sink, UpstreamAnswer, Usage } from '../protocol.ts'
 import { BYTES_PER_TOKEN } from './estimate.ts'
@@ -127,7 +128,7 @@ async function decideCalls<Target>(
   kept.observe()
   const questions = calls.flatMap((call) => questionsOf(ctx, call, ports))
   const { decisions, record } = await exchange.decide(questions, reasoning === undefined ? {} : { reasoning })
-  const at = decisions.findIndex(({ decision }) => decision === 'deny')
+  const at = decisions.findIndex((decision) => !mayGoOn(decision))
   const question = questions[at]
   const decision = decisions[at]
   if (question === undefined || decision === undefined) return undefined

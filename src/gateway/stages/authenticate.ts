@@ -7,7 +7,7 @@ export async function authenticate(protocol: Protocol, arrival: Arrival, ports: 
   const audience = ports.publicUrl + protocol.audienceOf(arrival.path)
   const { caller, txn } = await ports.authorization.authenticateBearer(arrival.headers, audience)
   const { address, reasoning } = arrival
-  const ctx = { tenant: ports.tenant, txn, trace: arrival.trace, clock: ports.clock, caller }
+  const ctx = { tenant: ports.tenant, txn, trace: arrival.trace, clock: ports.clock, caller, gate: protocol.gate }
   const known = address === undefined ? ctx : { ...ctx, address }
   return reasoning === undefined ? known : { ...known, reasoning }
 }

@@ -1,4 +1,4 @@
-import type { Decision } from '../../access/index.ts'
+import { type Decision, type Verdict, verdictOf } from '../../access/index.ts'
 import type { DecidedQuestion, DecisionBody, DecisionReason, JsonObject } from '../../audit/index.ts'
 import type { Context, Json, SallyportError } from '../../kernel/index.ts'
 import type { GatewayPorts } from '../ports.ts'
@@ -26,7 +26,7 @@ export interface DecidedRequest {
   readonly questions: readonly [Asked, ...Asked[]]
   readonly decisions: readonly Decision[]
   /** The final one. */
-  readonly outcome: 'allow' | 'deny'
+  readonly outcome: Verdict
   /** The one that decided, where it is not the first with this outcome. */
   readonly deciding?: Decision
   readonly within?: number
@@ -74,7 +74,7 @@ function append(ctx: Context, body: GatewayDecision, ports: RecordPorts): Promis
 function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): GatewayDecision {
   const { questions, decisions, outcome } = decided
   const at = decisions.findIndex((one) =>
-    decided.deciding === undefined ? one.decision === outcome : one === decided.deciding,
+    decided.deciding === undefined ? verdictOf(one) === outcome : one === decided.deciding,
   )
   const question = questions[Math.max(0, at)] ?? questions[0]
   const decision = decided.deciding ?? decisions[Math.max(0, at)]
@@ -93,6 +93,8 @@ function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): Gate
   if (resourceState !== undefined) body.resourceState = resourceState
   const reasoning = decided.reasoning ?? ctx.reasoning
   if (reasoning !== undefined) body.reasoning = reasoning
+  // What is refused in the end was not only observed, whatever one of its questions would have been.
+  if (outcome === 'observed-deny' && decision?.observed !== undefined) body.observed = { ...decision.observed }
   if (decision?.remedy !== undefined) body.remedy = decision.remedy
   if (decision?.advice !== undefined) body.advice = decision.advice.map((one) => ({ ...one }))
   if (decision?.approval !== undefined) body.approval = decision.approval
@@ -127,7 +129,8 @@ function questionOf(
   return {
     action: question.action,
     resource: question.resource,
-    decision: decision?.decision ?? 'deny',
+    decision: decision === undefined ? 'deny' : verdictOf(decision),
+    ...(decision?.observed === undefined ? {} : { observed: { ...decision.observed } }),
     reasons: decision === undefined ? [] : reasonsOf(decision),
     ...(question.argumentsDigest === undefined ? {} : { argumentsDigest: question.argumentsDigest }),
     ...(origin === undefined ? {} : { origin }),

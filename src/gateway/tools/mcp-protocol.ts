@@ -17,6 +17,7 @@ export function createMcpProtocol(
 ): Protocol<McpTarget, McpKept | undefined> {
   const state = new McpState(clock)
   return {
+    gate: 'tools',
     audienceOf: (path) => `/gw/mcp/${serverOf(path)}`.replace(/\/$/, ''),
     resolve: (_, request, ports) => resolveMcp(request, ports),
     inspectRequest: (ctx, target, request, ports) => inspectMcp(ctx, target, request, { ports, state, listings }),

@@ -1,3 +1,4 @@
+import { mayGoOn } from '../../access/index.ts'
 import type { Context } from '../../kernel/index.ts'
 import type { Upstream } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
@@ -109,7 +110,7 @@ function inspectUnknownServer(ctx: Context, { server }: McpTarget, { ports }: Mc
     kept: undefined,
     proceed: ([decision]) => {
       if (decision === undefined) throw new TypeError('a question was not decided')
-      return decision.decision === 'allow'
+      return mayGoOn(decision)
         ? { kind: 'hide', decision, error: unknownServer(server) }
         : refuse(ctx, server, { question, decision }, ports.access)
     },
@@ -339,7 +340,7 @@ function allOrRefuse(
     const decision = decisions[index]
     // INVARIANT: every question has its answer.
     if (decision === undefined) throw new TypeError('a question was not decided')
-    if (decision.decision === 'deny') return refuse(ctx, request.upstream.id, { question, decision }, ports.access)
+    if (!mayGoOn(decision)) return refuse(ctx, request.upstream.id, { question, decision }, ports.access)
   }
   return { kind: 'forward', request }
 }

@@ -1,5 +1,5 @@
 import type { Decision } from '../../access/index.ts'
-import { isPermitted } from '../../access/index.ts'
+import { isPermitted, mayGoOn } from '../../access/index.ts'
 import type { Context } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { GatewayPorts } from '../ports.ts'
@@ -31,7 +31,7 @@ function decideOnNoServer(ctx: Context, access: GatewayPorts['access']): Decisio
   const uid = { type: 'ToolServer', id: '?' }
   const entities = [{ uid, attrs: { trusted: false }, parents: [] }]
   const decision = access.decide(ctx, { ...serverQuestion('toolserver:connect', uid.id), entities })
-  return decision.decision === 'deny' && decision.reasons.length > 0 ? decision : undefined
+  return !mayGoOn(decision) && decision.reasons.length > 0 ? decision : undefined
 }
 
 export function unknownServer(server: string): GatewayError {

@@ -1,3 +1,4 @@
+import { mayGoOn } from '../../access/index.ts'
 import { GatewayError } from '../errors.ts'
 import type { AboutDecision, Asked, Exchange } from '../protocol.ts'
 import { isObject, type JsonObject, RPC, type RpcId, writeMessage } from './json-rpc.ts'
@@ -31,7 +32,7 @@ export async function admitServerRequest(
   }
   const question = questionFor(kept.upstream.id, request.method)
   const { decisions } = await exchange.decide([question], about([request.method]))
-  if (decisions.every(({ decision }) => decision === 'allow')) {
+  if (decisions.every(mayGoOn)) {
     kept.state.expectAnswer(kept.owner, kept.scope, request.id, question.action)
     return true
   }
@@ -57,7 +58,7 @@ export async function admitInputRequests(
   const methods = [...new Set(asked.map(({ method }) => method))]
   const questions = asked.map(({ method }) => questionFor(kept.upstream.id, method))
   const { decisions } = await exchange.decide(questions, about(methods))
-  if (!decisions.every(({ decision }) => decision === 'allow')) return { admitted: false, methods }
+  if (!decisions.every(mayGoOn)) return { admitted: false, methods }
   for (const [index, { key }] of asked.entries()) {
     kept.state.expectAnswer(kept.owner, kept.scope, key, questions[index]?.action ?? '')
   }

@@ -1,4 +1,5 @@
 import type { Decision } from '../../access/index.ts'
+import { mayGoOn, verdictOf } from '../../access/index.ts'
 import type { Context, Json } from '../../kernel/index.ts'
 import type { Upstream } from '../catalog/index.ts'
 import type { GatewayPorts } from '../ports.ts'
@@ -35,7 +36,7 @@ export class ToolListings {
   async refresh(ctx: Context, upstream: Upstream, ports: GatewayPorts): Promise<void> {
     const question = serverQuestion('toolserver:connect', upstream.id)
     const decision = ports.access.decide(ctx, question)
-    if (decision.decision === 'deny') return
+    if (!mayGoOn(decision)) return
     const name = nameOf(ctx, upstream)
     const known = this.#own.get(name)
     const now = ctx.clock.now()
@@ -74,7 +75,7 @@ export class ToolListings {
     const started = ctx.clock.now()
     const detail = { purpose: 'sallyport lists the tools of the server' }
     // No record, no action: this goes upstream too.
-    const decided = { questions: [question], decisions: [decision], outcome: 'allow', detail } as const
+    const decided = { questions: [question], decisions: [decision], outcome: verdictOf(decision), detail } as const
     const record = await recordDecision(ctx, decided, ports)
     try {
       const tools = await listOwnTools(upstream, ports)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AccessError, type AccessRequest, type Decision, type Question } from '../../access/index.ts'
+import { AccessError, type AccessRequest, type Decision, mayGoOn, type Question } from '../../access/index.ts'
 import { actorOf, type Context, type Json, type SallyportError } from '../../kernel/index.ts'
 import { Bytes, type Call, type Problem, type Route, route } from '../route.ts'
 import { statusOf } from '../status.ts'
@@ -58,7 +58,7 @@ async function requestableDenial(
   const { decision, question } = denied
   const [principal, ...more] = denied.ctx.caller.chain
   // Of a chain, nobody says who of it should have the grant.
-  if (decision.decision === 'allow' || more.length > 0) return undefined
+  if (mayGoOn(decision) || more.length > 0) return undefined
   if (decision.advice?.some(({ kind }) => kind === 'request_access') !== true) return undefined
   if (!tenant.access.grantable.isRequestable(question.action, question.resource.type, principal.kind)) return undefined
   return tenant.binding.bind({

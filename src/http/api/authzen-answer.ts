@@ -1,4 +1,4 @@
-import type { Advice, Decision } from '../../access/index.ts'
+import { type Advice, type Decision, mayGoOn } from '../../access/index.ts'
 import type { Json } from '../../kernel/index.ts'
 import type { Properties } from './authzen-request.ts'
 
@@ -18,7 +18,9 @@ export function answerOf(decision: Decision, context: Properties | undefined): A
     revision,
     reasons: reasons.map(({ policy, title }) => (title === undefined ? { policy } : { policy, title })),
   }
-  if (decision.decision === 'allow') return { decision: true, context: said }
+  // Where denials are only observed, an enforcement point that knows nothing of modes lets it pass like everything else.
+  if (decision.observed !== undefined) said.observed = { decision: false, by: [...decision.observed.by] }
+  if (mayGoOn(decision)) return { decision: true, context: said }
   if (remedy !== undefined) said.remedy = remedy
   if (advice !== undefined) {
     said.advice = advice.map((one) => ({ ...one }))

@@ -83,7 +83,7 @@ function chainOf(entities: readonly Entity[], { tenant, ctx }: Pick<Call, 'tenan
   // A name that the directory does not have is recorded as it was given.
   const named = links as unknown as readonly PrincipalRef[]
   if (first === undefined || known.length < links.length) return { ctx: undefined, links: named, persons }
-  const asked = tenant.contextOf(ctx, first)
+  const asked = { ...tenant.contextOf(ctx, first), gate: 'decision-point' } as const
   const chain = [...asked.caller.chain, ...more.map(({ kind, id }) => ({ kind, id }))] as const
   return {
     ctx: more.length === 0 ? asked : { ...asked, caller: { ...asked.caller, chain } },

@@ -120,16 +120,19 @@ async function pageOf(
       const isKnown = isKind(type) && actors.every(({ kind, id }) => tenant.directory.principal(id)?.kind === kind)
       // Whoever is looked for stands at the place of the subject.
       const { results: ids, next } = isKnown
-        ? await find(tenant.contextOf(ctx, ctx.caller.chain[0]), {
-            kind: 'subjects',
-            type,
-            action,
-            resource,
-            actors,
-            ...given,
-            ...stated,
-            ...paging,
-          })
+        ? await find(
+            { ...tenant.contextOf(ctx, ctx.caller.chain[0]), gate: 'decision-point' },
+            {
+              kind: 'subjects',
+              type,
+              action,
+              resource,
+              actors,
+              ...given,
+              ...stated,
+              ...paging,
+            },
+          )
         : { results: [] }
       return { ids, next, persons: type === 'User' ? [...persons, ...ids] : persons, asked }
     }

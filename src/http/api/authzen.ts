@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import { AccessError, type Decision, type Question, type Reserved } from '../../access/index.ts'
+import { AccessError, type Decision, mayGoOn, type Question, type Reserved } from '../../access/index.ts'
 import type { DecidedQuestion } from '../../audit/index.ts'
 import { type Asked, decidedQuestion } from '../ask.ts'
 import { HttpError } from '../errors.ts'
@@ -162,7 +162,7 @@ class Asker {
     }
     let decided = access.decide(ctx, question)
     // An enforcement point acts on what it is told, so that an allowed question takes what its action needs.
-    const reserving = decided.decision === 'allow' ? access.reserve(ctx, [question], [decided]) : undefined
+    const reserving = mayGoOn(decided) ? access.reserve(ctx, [question], [decided]) : undefined
     const reserved = reserving instanceof Promise ? await reserving : reserving
     const [refused] = reserved?.refused ?? []
     if (refused !== undefined) decided = refused

@@ -12,6 +12,7 @@ import { limitRoutes } from './limits.ts'
 import { listRoutes } from './lists.ts'
 import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
+import { modeRoutes } from './modes.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { toolRoutes } from './tools.ts'
@@ -24,6 +25,7 @@ export const apiRoutes: readonly Route[] = [
   ...approvalRoutes,
   ...toolRoutes,
   ...listRoutes,
+  ...modeRoutes,
   ...accessRequestRoutes,
   ...limitRoutes,
   ...accessRoutes,

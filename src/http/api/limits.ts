@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { verdictOf } from '../../access/index.ts'
 import { HttpError } from '../errors.ts'
 import { type Route, route } from '../route.ts'
 
@@ -65,6 +66,7 @@ export const limitRoutes: readonly Route[] = [
     }),
     answer: z.object({
       decision: z.boolean(),
+      observed: z.boolean().optional().describe('true where it would have been refused'),
       id: z.string().optional(),
       expiresAt: z.number().optional().describe('milliseconds since the epoch; from then on it is settled at full'),
       reasons: z.array(z.unknown()).optional(),
@@ -74,12 +76,14 @@ export const limitRoutes: readonly Route[] = [
     handle: async ({ tenant, ctx, body, note }) => {
       const principal = tenant.directory.principal(body.principal)
       if (principal === undefined) throw new HttpError('principal_unknown', `no principal \`${body.principal}\``)
-      const about = tenant.contextOf(ctx, principal)
+      const about = { ...tenant.contextOf(ctx, principal), gate: 'decision-point' } as const
       const { action, resource } = body
       const question = { action, resource, ...(body.amounts === undefined ? {} : { amounts: body.amounts }) }
       const decided = tenant.access.decide(about, question)
       const reserved = await tenant.access.reserve(about, [question], [decided])
-      const { decision, reasons, remedy, advice } = reserved.refused?.[0] ?? decided
+      const final = reserved.refused?.[0] ?? decided
+      const { reasons, remedy, advice } = final
+      const decision = verdictOf(final)
       note({ asked: { subject: principal.id, action, resource }, decision, reasons: reasons.map((one) => one.policy) })
       if (decision === 'deny') {
         return {
@@ -89,7 +93,11 @@ export const limitRoutes: readonly Route[] = [
           ...(advice === undefined ? {} : { advice }),
         }
       }
-      return { decision: true, ...tenant.holds.hold(ownerOf(ctx), reserved, body.ttl) }
+      return {
+        decision: true,
+        ...(decision === 'allow' ? {} : { observed: true }),
+        ...tenant.holds.hold(ownerOf(ctx), reserved, body.ttl),
+      }
     },
   }),
   route({

@@ -15,7 +15,7 @@ const filterShape = {
   subject: text.optional(),
   action: text.optional(),
   resource: text.optional(),
-  decision: z.enum(['allow', 'deny']).optional(),
+  decision: z.enum(['allow', 'deny', 'observed-deny']).optional(),
   policy: text.optional(),
   txn: text.optional(),
   from: moment.optional(),

@@ -11,6 +11,7 @@ export const DEMO_CREDENTIALS: readonly {
   { id: 'alice', section: 'users', key: true },
   { id: 'research-assistant', section: 'agents', key: true },
   { id: 'inference-client', section: 'services', key: true, gatewayKey: ['models', 'tools'] },
+  { id: 'rollout', section: 'services', key: true },
   { id: 'chat-app', section: 'services', gatewayKey: ['models'] },
 ]
 

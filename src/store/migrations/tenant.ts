@@ -100,6 +100,14 @@ export const tenantMigrations: readonly Migration[] = [
     attributes TEXT NOT NULL,
     PRIMARY KEY (type, id)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE modes (
+    target TEXT PRIMARY KEY,
+    mode TEXT NOT NULL CHECK (mode IN ('enforce', 'observe')),
+    identify TEXT NOT NULL CHECK (identify IN ('required', 'optional')),
+    set_by TEXT NOT NULL,
+    set_at INTEGER NOT NULL,
+    CHECK (identify = 'required' OR mode = 'observe')
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   CREATE TABLE limit_usage (
     statement TEXT NOT NULL,
