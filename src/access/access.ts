@@ -9,6 +9,7 @@ import { entityIndex, type SourceChange } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import { type FilterQuestion, filterForChain } from './filter.ts'
+import { type Foundation, foundationFiles } from './foundation.ts'
 import type { PolicyFile } from './layers.ts'
 import { type Counting, type LimitsInForce, limitsInForce } from './limits/in-force.ts'
 import { createLimits } from './limits/limits.ts'
@@ -20,7 +21,7 @@ import { type Hours, localTime } from './local-time.ts'
 import { couldGoOn, decideInMode } from './modes/decide-in-mode.ts'
 import type { Mode } from './modes/mode-target.ts'
 import { modesInForce } from './modes/modes-in-force.ts'
-import { type GrantsOf, policiesInForce } from './policies-in-force.ts'
+import { type GrantsOf, type Keep, policiesInForce } from './policies-in-force.ts'
 import type { Decision, EntityRef, Question, Reason } from './question.ts'
 import { type RecordedState, recordedStates } from './recorded-state.ts'
 import { createGrantable, type Grantable } from './requests/grantable.ts'
@@ -100,10 +101,12 @@ export interface Access {
   checkPolicies(files: readonly PolicyFile[]): Promise<void>
   /**
    * Replaces the policies below the foundation; its own stay. They are prepared while decisions go on, and in force
-   * when the promise resolves; of two calls, the second is in force last. Rejects with `policies_invalid`, changing
-   * nothing.
+   * when the promise resolves; of two calls, the second is in force last. `keep` writes that down, once nothing else
+   * stands in their way. Rejects with `policies_invalid` or what `keep` rejects with, changing nothing.
    */
-  setPolicies(files: readonly PolicyFile[]): Promise<void>
+  setPolicies(files: readonly PolicyFile[], keep?: Keep): Promise<void>
+  /** What would decide if these were in force. Rejects with `policies_invalid` where `setPolicies` would. */
+  prepare(files: readonly PolicyFile[]): Promise<Candidate>
   /** Replaces who has which role, at once. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
   /**
@@ -121,11 +124,12 @@ export interface Access {
   checkHours(hours: Hours): void
   /** What stands in `observe` and what in `enforce`, by target; what is not in here is enforced, with all around it. */
   setModes(modes: ReadonlyMap<string, Mode>): void
+  /** Content address of the policies in force: what decisions name. Who has which role is no part of it. */
   revision(): string
+  /** Policies and roles as they are; another object after each change of either. */
+  basis(): unknown
   /** What stands behind a decision besides its facts, for its record: roles and levels of the chain, the resource's state. */
   recordedState(ctx: Context, resource: EntityRef): RecordedState
-  /** Of the policies alone, whoever has which role. */
-  policyRevision(): string
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */
   readonly lists: ListBook
   /** Why these entries of deny lists alone would refuse a request. */
@@ -138,24 +142,27 @@ export interface Access {
   readonly actionNames: ReadonlySet<string>
 }
 
-/** What ships with the product: it forbids, and may set ceilings, but grants nothing. */
-export interface Foundation {
-  readonly schema: string
-  readonly policies: readonly PolicyFile[]
-  /** What the roles of every tenant may do: templates with `@role`. */
-  readonly roles?: readonly PolicyFile[]
+/** Policies that are not in force, with everything else as it is. */
+export interface Candidate {
+  /** The content address that they would have. */
+  readonly revision: string
+  /** Decides as if they were in force; see `Access.decide`. */
+  decide(ctx: Context, question: Question): Decision
 }
 
 /** Opens the decision point of a tenant. Throws `policies_invalid`. */
 export function openAccess(foundation: Foundation, tenant = ''): Access {
-  const own = [
-    ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
-    ...(foundation.roles ?? []),
-  ]
-  const policies = policiesInForce({ schema: foundation.schema, own, tenant }, (set) => {
-    if (set.schema !== known.set.schema) known.entities.setSchema(set.schema.text)
-    known = { ...known, set }
-  })
+  const own = foundationFiles(foundation)
+  const policies = policiesInForce(
+    { schema: foundation.schema, own, tenant },
+    {
+      check: ({ schema }) => fitting(() => schema !== known.set.schema && known.entities.checkSchema(schema.text)),
+      enforce(set) {
+        fitting(() => set.schema !== known.set.schema && known.entities.setSchema(set.schema.text))
+        known = { ...known, set }
+      },
+    },
+  )
   let known: Known = {
     set: policies.current(),
     entities: entityIndex(foundation.schema),
@@ -240,7 +247,20 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     vocabulary: () => known.set.schema.vocabulary,
     checkHours: (hours) => void timeIn(hours),
     checkPolicies: (files) => policies.check(files, undefined),
-    setPolicies: (files) => policies.put(files),
+    setPolicies: (files, keep) => policies.put(files, keep),
+    async prepare(files) {
+      const set = await policies.prepare(files)
+      return {
+        revision: set.revision,
+        decide(ctx, question) {
+          try {
+            return decideInMode(ctx, question, { ...known, set })
+          } catch (error) {
+            throw asQuestionError(error)
+          }
+        },
+      }
+    },
     setRoles: (roles) => policies.setRoles(roles),
     changeRoles: (assignees, grantsOf) => policies.changeRoles(assignees, grantsOf),
     checkRoles: (files, roles) => policies.check(files, roles),
@@ -254,7 +274,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     },
     revision: () => known.set.revision,
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
-    policyRevision: () => known.set.fileRevision,
+    basis: () => known.set,
     grantable: createGrantable({
       known: () => known,
       declared: policies.declared,
@@ -276,6 +296,18 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
 function asQuestionError(error: unknown): unknown {
   if (!(error instanceof CedarError)) return error
   return new AccessError('question_invalid', error.publicMessage, { cause: error })
+}
+
+/** What is known of things has to fit the schema that policies speak of. */
+function fitting(check: () => unknown): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof CedarError)) throw error
+    throw new AccessError('policies_invalid', `what there is does not fit the schema: ${error.publicMessage}`, {
+      cause: error,
+    })
+  }
 }
 
 function timeIn(hours: Hours): ReturnType<typeof localTime> {

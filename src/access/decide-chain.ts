@@ -108,7 +108,7 @@ export function approvalWanted(
   const approved = judgeChain(ctx, question, asIfApproved(known))
   if (approved.hindrance !== undefined) return undefined
   // Roles that people get or lose are decided anew when it is used; what was agreed to stands in the policies.
-  const revision = known.set.fileRevision
+  const { revision } = known.set
   const digest = digestFor(ctx, question, { policies, revision })
   return digest === undefined ? undefined : { digest, revision, policies, approved }
 }

@@ -15,6 +15,8 @@ export interface EntityIndex {
   change(source: string, change: SourceChange): void
   /** Forgets what holds no longer. Costs nothing where nothing has ended. */
   expire(now: number): void
+  /** Throws `CedarError` where `setSchema` would. */
+  checkSchema(schema: string): void
   /** Reads everything anew with another schema. */
   setSchema(schema: string): void
   /** One entity as all sources together have it. */
@@ -91,6 +93,7 @@ export function entityIndex(declared: string): EntityIndex {
       firstEnd = Number.POSITIVE_INFINITY
       for (const { until } of ends.values()) firstEnd = Math.min(firstEnd, until)
     },
+    checkSchema: (next) => void rebuilt(bySource, next),
     setSchema(next) {
       all = rebuilt(bySource, next)
       schema = next

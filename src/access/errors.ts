@@ -30,5 +30,13 @@ export type AccessErrorCode =
   | 'approval_unknown'
   | 'approval_over'
   | 'approval_useless'
+  | 'revision_unknown'
+  | 'revision_ambiguous'
+  | 'revision_invalid'
+  | 'revision_conflict'
+  | 'revision_active'
+  | 'tests_failed'
+  | 'evidence_missing'
+  | 'rollback_impossible'
 
 export class AccessError extends SallyportError<AccessErrorCode> {}

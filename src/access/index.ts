@@ -1,5 +1,5 @@
 export type { ColumnMapping } from '../cedar/index.ts'
-export { type Access, type Foundation, openAccess } from './access.ts'
+export { type Access, type Candidate, openAccess } from './access.ts'
 export type { Advice } from './advice.ts'
 export type { Amounts, Price } from './amounts.ts'
 export { APPROVAL_STATES, type Approval, type ApprovalContents, type ApprovalState } from './approvals/approval.ts'
@@ -8,6 +8,7 @@ export { AccessError, type AccessErrorCode } from './errors.ts'
 export type { Explanation } from './explain.ts'
 export { SCOPES } from './facts.ts'
 export type { FilterQuestion } from './filter.ts'
+export type { Foundation } from './foundation.ts'
 export {
   type RecordedDecision,
   type RecordedVerdict,
@@ -33,7 +34,6 @@ export {
   policySections,
   schemaFileOf,
   schemaSections,
-  storedPolicyFiles,
 } from './manifest.ts'
 export {
   GATES,
@@ -55,6 +55,20 @@ export type { Offer } from './requests/grantable.ts'
 export { type AccessRequests, openAccessRequests, type RequestAction } from './requests/requests.ts'
 export type { Reserved, Taken, Taker } from './reserve.ts'
 export { type DeclaredResources, resourceEntities, resourceSections } from './resource-manifest.ts'
+export { shortAddress, type TestFile } from './revisions/address.ts'
+export { layerKey, parseLayerKey } from './revisions/layer-key.ts'
+export {
+  type Activation,
+  type Active,
+  type Evidence,
+  REVISION_STATES,
+  type Revision,
+  type RevisionFiles,
+  type RevisionState,
+  type Whole,
+} from './revisions/revision.ts'
+export { openRevisions, type Pushed, type Revisions } from './revisions/revisions.ts'
+export { type Setting, settingFile } from './revisions/setting.ts'
 export type { RoleGrant, Roles } from './roles.ts'
 export { schemaReference } from './schema-reference.ts'
 export type { SearchPage, SearchQuestion } from './search.ts'

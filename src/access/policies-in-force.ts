@@ -24,8 +24,13 @@ export interface PoliciesInForce {
   current(): PolicySet
   /** Throws `policies_invalid` where `put` would, or where these roles do not fit. */
   check(files: readonly PolicyFile[] | undefined, roles: Roles | undefined): Promise<void>
-  /** One after the other, in the order of the calls. Throws `policies_invalid`. */
-  put(files: readonly PolicyFile[]): Promise<void>
+  /** The set that these files and the roles as they are would make. Throws `policies_invalid` where `put` would. */
+  prepare(files: readonly PolicyFile[]): Promise<PolicySet>
+  /**
+   * One after the other, in the order of the calls. `keep` writes down that they are in force, once nothing stands in
+   * their way; they are when it has. Throws `policies_invalid`, changing nothing, and what `keep` throws.
+   */
+  put(files: readonly PolicyFile[], keep?: Keep): Promise<void>
   /** Replaces who has which role. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
   /** What somebody has now. */
@@ -41,16 +46,24 @@ export interface PoliciesInForce {
   changeRoles(assignees: readonly RoleChange['assignee'][], grantsOf: GrantsOf): Promise<void>
 }
 
+/** Makes a change last. Returns how to take it back, for where what has happened meanwhile stands in its way after all. */
+export type Keep = () => Promise<() => Promise<void>>
+
 /** What somebody has now. */
 export type GrantsOf = (assignee: RoleChange['assignee']) => RoleChange['grants']
 
-/**
- * `own` ships with the product and always stays; `enforce` is called with each set that takes the place of the one
- * before. Throws `policies_invalid`.
- */
+/** What else there is that has to fit. */
+export interface Enforcing {
+  /** Throws where the set cannot be in force. */
+  check(set: PolicySet): void
+  /** Called with each set that takes the place of the one before. What it throws leaves that one in force. */
+  enforce(set: PolicySet): void
+}
+
+/** `own` ships with the product and always stays. Throws `policies_invalid`. */
 export function policiesInForce(
   { schema, own, tenant }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly tenant: string },
-  enforce: (set: PolicySet) => void,
+  { check, enforce }: Enforcing,
 ): PoliciesInForce {
   // What was validated was so against one schema.
   let validations: ReadonlyMap<string, PolicyValidation> = new Map()
@@ -62,8 +75,8 @@ export function policiesInForce(
   let set = finish(policySetSteps(schema, own))
   validationFor(set).validateNow(set.engine)
   const put = (next: PolicySet): void => {
-    set = next
     enforce(next)
+    set = next
   }
 
   let declared: ReadonlySet<string> = new Set()
@@ -114,9 +127,22 @@ export function policiesInForce(
       const grants = roles?.grants ?? [...held.values()].flatMap((change) => change.grants)
       await unhurried(checkRoles(checked.engine, grants, { ...making(checked), declared: roles?.declared ?? declared }))
     },
-    put(list) {
+    async prepare(list) {
+      const prepared = await linkRoles(await prepare(list))
+      check(prepared)
+      return prepared
+    },
+    put(list, keep) {
       const mine = queue.then(async () => {
-        put(await linkRoles(await prepare(list)))
+        const prepared = await prepare(list)
+        if (keep !== undefined) check(await linkRoles(prepared))
+        const undo = await keep?.()
+        try {
+          put(await linkRoles(prepared))
+        } catch (error) {
+          await undo?.()
+          throw error
+        }
         last = undefined
         const validation = validationFor(set)
         validations = new Map([[set.schema.text, validation]])

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { compileSteps, type Engine, type PolicyInfo, type Steps } from '../cedar/index.ts'
 import { errorText } from '../kernel/index.ts'
 import type { Asking } from './approvals/asking.ts'
@@ -6,6 +5,7 @@ import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
 import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
 import { compileStatements, type StatementSet, strayLimitProblems } from './limits/statement.ts'
+import { wholeAddress } from './revisions/address.ts'
 import { isLinkId, NO_ROLES, type RoleLinks } from './role-links.ts'
 import { type SchemaInForce, schemaInForce } from './schema-in-force.ts'
 
@@ -21,15 +21,13 @@ export interface PolicySet {
   readonly always: ReadonlySet<string>
   /** The forbids that an approval lifts, by id. */
   readonly asking: ReadonlyMap<string, Asking>
-  /** Content address: the first 16 hex digits of a SHA-256 of everything that decides. */
+  /** Content address of all the files together; see revisions/address.ts. Who has which role is no part of it. */
   readonly revision: string
   readonly ceilings: Ceilings
   /** What is counted; `undefined` where nothing is. */
   readonly limits: StatementSet | undefined
   /** Whether any policy can ask what is used of limits: finding out costs as much as the limits themselves. */
   readonly looksAtUsage: boolean
-  /** The part of the revision that files make. */
-  readonly fileRevision: string
   /** The grants that roles are. */
   readonly roles: RoleLinks
 }
@@ -70,12 +68,11 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     problems.push(...templateProblem(template, fileOf(template, byName)), ...askingProblems(template))
   }
   if (problems.length > 0) throw invalid(problems.slice(0, 10).join('; '))
-  const fileRevision = yield* revisionOf(schema, files)
+  const revision = yield* wholeAddress(base, given)
   return {
     schema: inForce,
     ...enginesOf(engine),
-    revision: fileRevision,
-    fileRevision,
+    revision,
     roles: NO_ROLES,
     always: new Set(always),
     ceilings: { byPolicy, everywhere, byTarget },
@@ -109,16 +106,6 @@ function* compiled(schema: string, files: readonly PolicyFile[]): Steps<Engine> 
   } catch (error) {
     throw new AccessError('policies_invalid', `the policies cannot be used: ${errorText(error)}`, { cause: error })
   }
-}
-
-function* revisionOf(schema: string, files: readonly PolicyFile[]): Steps<string> {
-  const hash = createHash('sha256').update(schema)
-  for (const file of files) {
-    const place = JSON.stringify([layerOf(file), file.as ?? 'grants'])
-    hash.update('\0').update(file.name).update('\0').update(place).update('\0').update(file.text)
-    yield
-  }
-  return hash.digest('hex').slice(0, 16)
 }
 
 /** What Cedar allows, and the layer does not. */

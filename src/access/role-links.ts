@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { PersistentMap, type TemplateLink } from '../cedar/index.ts'
 
 /** The grants that roles are in one set of policies: links of templates, with who they are made for. Immutable. */
@@ -9,8 +8,6 @@ export interface RoleLinks {
   readonly uses: PersistentMap<string, number>
   /** Grants that end, in milliseconds since the epoch. */
   readonly ends: PersistentMap<string, number>
-  /** The sum of the digests of all links, for the revision: the same whatever the order in which they were made. */
-  readonly sum: bigint
 }
 
 /** A link that somebody's role makes, and when it ends. */
@@ -23,7 +20,6 @@ export const NO_ROLES: RoleLinks = {
   byAssignee: PersistentMap.of(new Map()),
   uses: PersistentMap.of(new Map()),
   ends: PersistentMap.of(new Map()),
-  sum: 0n,
 }
 
 /** Whether an id looks like that of a link: policies of files cannot have such. */
@@ -40,7 +36,7 @@ export interface LinkChange {
 
 /** The links that an assignee has from now on, in place of those before. */
 export function changeLinks(before: RoleLinks, assignee: string, next: readonly RoleLink[]): LinkChange {
-  let { uses, ends, sum } = before
+  let { uses, ends } = before
   const remove: string[] = []
   const links: TemplateLink[] = []
   for (const { link } of before.byAssignee.get(assignee) ?? []) {
@@ -48,7 +44,6 @@ export function changeLinks(before: RoleLinks, assignee: string, next: readonly 
     const others = (uses.get(id) ?? 0) - 1
     uses = uses.with(id, others === 0 ? undefined : others)
     if (others > 0) continue
-    sum -= digestOf(id, ends.get(id))
     ends = ends.with(id, undefined)
     remove.push(id)
   }
@@ -57,30 +52,14 @@ export function changeLinks(before: RoleLinks, assignee: string, next: readonly 
     const others = uses.get(id) ?? 0
     uses = uses.with(id, others + 1)
     if (others > 0) continue
-    sum += digestOf(id, until)
     ends = ends.with(id, until)
     links.push(link)
   }
   const kept = new Set(links.map(({ newId }) => newId))
   const known = new Set(remove)
   return {
-    roles: { byAssignee: before.byAssignee.with(assignee, next.length === 0 ? undefined : next), uses, ends, sum },
+    roles: { byAssignee: before.byAssignee.with(assignee, next.length === 0 ? undefined : next), uses, ends },
     remove: remove.filter((id) => !kept.has(id)),
     links: links.filter(({ newId }) => !known.has(newId)),
   }
-}
-
-/** The revision of policies with the roles that people have. */
-export function linksRevision(fileRevision: string, { sum }: RoleLinks): string {
-  if (sum === 0n) return fileRevision
-  return createHash('sha256')
-    .update(fileRevision)
-    .update(BigInt.asUintN(256, sum).toString(16))
-    .digest('hex')
-    .slice(0, 16)
-}
-
-function digestOf(id: string, until: number | undefined): bigint {
-  const text = JSON.stringify([id, until ?? null])
-  return BigInt(`0x${createHash('sha256').update(text).digest('hex')}`)
 }

@@ -4,7 +4,7 @@ import { AccessError } from './errors.ts'
 import { type PolicySet, withEngine } from './policy-set.ts'
 import type { PolicyValidation } from './policy-validation.ts'
 import type { EntityRef } from './question.ts'
-import { changeLinks, linksRevision, type RoleLink } from './role-links.ts'
+import { changeLinks, type RoleLink } from './role-links.ts'
 
 /** A role that somebody has, as the directory keeps it. */
 export interface RoleGrant {
@@ -53,7 +53,7 @@ export function changeRoles(set: PolicySet, changes: readonly RoleChange[], maki
     links.push(...change.links)
   }
   const engine = remove.length + links.length === 0 ? set.engine : changed(set.engine, remove, links)
-  return { ...withEngine(set, engine), roles, revision: linksRevision(set.fileRevision, roles) }
+  return { ...withEngine(set, engine), roles }
 }
 
 /** The same in steps, for many. */

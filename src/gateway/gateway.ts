@@ -67,7 +67,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const isLost = (caller: Caller): boolean => authorization.isRevoked(caller) || isKeyGone(caller, directory)
   const holds = (caller: Caller): boolean =>
     !isLost(caller) && caller.chain.every(({ id }) => directory.inGoodStanding(id))
-  const streams = new OpenStreams({ clock, holds, revision: () => access.revision() })
+  const streams = new OpenStreams({ clock, holds, basis: () => access.basis() })
   const ports: GatewayPorts = {
     ...options,
     log,

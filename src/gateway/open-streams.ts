@@ -14,8 +14,8 @@ export interface OpenStreamsOptions {
   readonly clock: Clock
   /** Whether the credential is still good and everybody in the chain in good standing. */
   readonly holds: (caller: Caller) => boolean
-  /** What decisions are made by; when it changes, they may be others. */
-  readonly revision: () => string
+  /** What decisions are made by; when it is another, they may be others. */
+  readonly basis: () => unknown
 }
 
 /**
@@ -27,7 +27,7 @@ export class OpenStreams {
   readonly #open = new Set<OpenStream>()
   readonly #byActor = new Map<PrincipalId, number>()
   #timer: NodeJS.Timeout | undefined
-  #revision = ''
+  #basis: unknown
   #decidedAt = 0
   #isChanged = false
 
@@ -67,7 +67,7 @@ export class OpenStreams {
 
   #watch(): void {
     if (this.#timer !== undefined) return
-    this.#revision = this.#options.revision()
+    this.#basis = this.#options.basis()
     this.#decidedAt = this.#options.clock.now()
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY)
     this.#timer.unref()
@@ -75,12 +75,12 @@ export class OpenStreams {
 
   #look(): void {
     const now = this.#options.clock.now()
-    const revision = this.#options.revision()
+    const basis = this.#options.basis()
     // Some rules go by the time.
-    const isDue = this.#isChanged || revision !== this.#revision || now - this.#decidedAt >= DECIDE_EVERY
+    const isDue = this.#isChanged || basis !== this.#basis || now - this.#decidedAt >= DECIDE_EVERY
     if (isDue) {
       this.#isChanged = false
-      this.#revision = revision
+      this.#basis = basis
       this.#decidedAt = now
     }
     for (const stream of [...this.#open]) {

@@ -14,7 +14,10 @@ export interface GatewayPorts {
   /** Where clients reach the tenant: `https://sallyport.example/t/NAME`, without a slash at the end. */
   readonly publicUrl: string
   readonly authorization: Pick<AuthorizationServer, 'authenticateBearer' | 'challenge'>
-  readonly access: Pick<Access, 'decide' | 'ask' | 'reserve' | 'couldAllow' | 'revision' | 'recordedState' | 'lists'>
+  readonly access: Pick<
+    Access,
+    'decide' | 'ask' | 'reserve' | 'couldAllow' | 'revision' | 'basis' | 'recordedState' | 'lists'
+  >
   readonly log: Pick<Log, 'append'>
   readonly catalog: Catalog
   readonly origin: OriginMemory

@@ -1,5 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Access, AccessRequests, Approvals, Binding, CursorSealer, Holds, Lists, Modes } from '../access/index.ts'
+import type {
+  Access,
+  AccessRequests,
+  Approvals,
+  Binding,
+  CursorSealer,
+  Holds,
+  Lists,
+  Modes,
+  Revisions,
+} from '../access/index.ts'
 import type { Exports, Log, Publication } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
 import type { Directory } from '../identity/index.ts'
@@ -19,6 +29,8 @@ export interface TenantFace {
   readonly lists: Lists
   readonly modes: Modes
   readonly requests: AccessRequests
+  /** The policies as they were, are and may come to be. */
+  readonly revisions: Revisions
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
@@ -39,10 +51,14 @@ export interface TenantFace {
   /** A context in which somebody else is asked about: the request of `asker`, the chain of `principal` alone. */
   contextOf(asker: Context, principal: PrincipalRef): Context
   /**
-   * Brings directory, catalogue and policies to what the manifests declare. `permit` is asked, before the first change,
+   * Brings directory, catalogue and policies to what the manifests declare. `asked.permit` is asked, before the first change,
    * for what is an action of its own; it throws where that is denied. Throws `manifest_invalid`, `policies_invalid`.
    */
-  apply(manifests: readonly NamedText[], policies: readonly NamedText[], permit?: Permit): Promise<Applied>
+  apply(
+    manifests: readonly NamedText[],
+    policies: readonly NamedText[],
+    asked?: { readonly by: readonly PrincipalRef[]; readonly permit: Permit },
+  ): Promise<Applied>
   /**
    * Calls `cut` when an open stream may not go on: somebody in the caller's chain loses their standing, the credential
    * expires or is revoked, or `action` is not allowed to the caller on the tenant any more. Returns how to stop waiting.

@@ -13,10 +13,10 @@ import {
   packShelf,
   policyFileOf,
   policySections,
+  type Revisions,
   resourceSections,
   schemaFileOf,
   schemaSections,
-  storedPolicyFiles,
   targetText,
   type WantedEntry,
 } from '../access/index.ts'
@@ -32,7 +32,7 @@ import {
 import { type Catalog, catalogSections } from '../gateway/index.ts'
 import type { Applied, NamedText, Permit } from '../http/index.ts'
 import { type Directory, identitySections, manifestError, parseSections } from '../identity/index.ts'
-import type { Clock, Context, TenantId } from '../kernel/index.ts'
+import type { Context, PrincipalRef, TenantId } from '../kernel/index.ts'
 import type { TenantStore } from '../store/index.ts'
 import { readFoundation } from './foundation.ts'
 import { builtInPacks, packsAmong } from './packs.ts'
@@ -62,7 +62,9 @@ export interface ApplyDeps {
   readonly publication: Publication
   readonly access: Access
   readonly lists: Lists
-  readonly clock: Clock
+  readonly revisions: Pick<Revisions, 'active' | 'replaceAll'>
+  /** Who applies, the subject first. */
+  readonly by: readonly PrincipalRef[]
   /** Sallyport itself, which nothing is ever permitted to. */
   readonly self: Context
   /** Asked before the first change; throws where that is denied. */
@@ -83,15 +85,15 @@ export async function applyManifests(
   const byFile = new Map(named.map((declared) => [declared.file, declared]))
   const schema = parsed.map(({ sections: { schema } }) => schema).findLast((name) => name !== undefined)
   const schemaFile = schema === undefined ? undefined : schemaFileOf(schema, textNamed(schema, 'schema', files))
-  const policies = await policiesFor(
+  const policies = policiesFor(
     {
       schema: schemaFile,
       own: [...byFile.values()].map((declared) => fileNamed(declared, files)),
-      packs: await packPolicies(parsed, files, schemaFile, deps),
+      packs: packPolicies(parsed, files, schemaFile, deps),
     },
     deps,
   )
-  const policyChanges = policies.length === 0 ? [] : await policyEffects(policies, deps)
+  const policyChanges = policies.length === 0 ? [] : policyEffects(policies, deps.revisions.active().files)
   const hasNewPolicies = policyChanges.some(({ effect }) => effect !== 'unchanged')
   const declared = parsed.map((one) => one.sections)
   await checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
@@ -109,7 +111,7 @@ export async function applyManifests(
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
-  if (hasNewPolicies) await putPolicies(policies, deps)
+  if (hasNewPolicies) await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests) })
   const resources = await applyResources(declared, deps.tenant, deps)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
   const lists = listed === undefined ? [] : await applyLists(listed, deps.lists)
@@ -154,30 +156,21 @@ function declaredRetention(sections: readonly (DeclaredRetention | undefined)[])
   return Object.assign({}, ...sections.filter((one) => one !== undefined))
 }
 
-/** The tenant's own policies, as they were last applied. */
-export async function storedPolicies(store: TenantStore): Promise<readonly PolicyFile[]> {
-  const row = await store.read((q) =>
-    q.selectFrom('policy_sets').select('source').where('layer', '=', 'tenant').executeTakeFirst(),
-  )
-  return row === undefined ? [] : storedPolicyFiles.parse(JSON.parse(row.source))
-}
-
 /**
  * Schema, policies and packs in use are each replaced as a whole; where the manifests speak of some of them only, the
  * others stay. Without packs in use is not the same as without a word of them.
  */
-async function policiesFor(
+function policiesFor(
   given: {
     readonly schema: PolicyFile | undefined
     readonly own: readonly PolicyFile[]
     readonly packs: readonly PolicyFile[] | undefined
   },
-  { store }: ApplyDeps,
-): Promise<readonly PolicyFile[]> {
+  { revisions }: ApplyDeps,
+): readonly PolicyFile[] {
   const { schema, own, packs } = given
   if (own.length === 0 && schema === undefined && packs === undefined) return []
-  const before = await storedPolicies(store)
-  const kept = before.filter(({ as, pack }) => {
+  const kept = revisions.active().files.filter(({ as, pack }) => {
     if (as === 'schema') return schema === undefined
     return pack === undefined ? own.length === 0 : packs === undefined
   })
@@ -185,18 +178,18 @@ async function policiesFor(
 }
 
 /** Undefined where the manifests say nothing of packs. */
-async function packPolicies(
+function packPolicies(
   parsed: readonly {
     readonly sections: { readonly packs?: PlacedPacks['packs'] | undefined }
     readonly where: PlacedPacks['where']
   }[],
   files: readonly NamedText[],
   schema: PolicyFile | undefined,
-  { store }: ApplyDeps,
-): Promise<readonly PolicyFile[] | undefined> {
+  { revisions }: ApplyDeps,
+): readonly PolicyFile[] | undefined {
   const placed = parsed.flatMap(({ sections: { packs }, where }) => (packs === undefined ? [] : [{ packs, where }]))
   if (placed.length === 0) return undefined
-  const inForce = await storedPolicies(store)
+  const inForce = revisions.active().files
   const own = schema === undefined ? inForce : [schema]
   return expandPacks(placed, packShelf([...builtInPacks(), ...packsAmong(files)]), {
     schema: readFoundation().schema,
@@ -215,8 +208,8 @@ function textNamed(name: string, section: string, files: readonly NamedText[]): 
   return found.text
 }
 
-async function policyEffects(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<Applied> {
-  const before = new Map((await storedPolicies(deps.store)).map((file) => [file.name, file]))
+function policyEffects(policies: readonly PolicyFile[], active: readonly PolicyFile[]): Applied {
+  const before = new Map(active.map((file) => [file.name, file]))
   const removed = [...before.keys()].filter((name) => !policies.some((policy) => policy.name === name))
   return [
     ...policies.map((file) => {
@@ -240,14 +233,6 @@ function changedFields(before: PolicyFile, after: PolicyFile): readonly string[]
   ]
 }
 
-async function putPolicies(policies: readonly PolicyFile[], deps: ApplyDeps): Promise<void> {
-  const row = { layer: 'tenant', source: JSON.stringify(policies), updated_at: deps.clock.now() }
-  await deps.store.write((q) =>
-    q
-      .insertInto('policy_sets')
-      .values(row)
-      .onConflict((conflict) => conflict.column('layer').doUpdateSet(row))
-      .execute(),
-  )
-  await deps.access.setPolicies(policies)
+function messageOf(manifests: readonly NamedText[]): string {
+  return `applied from ${manifests.map(({ name }) => name).join(', ')}`.slice(0, 200)
 }

@@ -9,6 +9,7 @@ import {
   openHolds,
   openLists,
   openModes,
+  openRevisions,
 } from '../access/index.ts'
 import { openExports, openPublication } from '../audit/index.ts'
 import {
@@ -25,7 +26,7 @@ import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } fro
 import { type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
-import { applyManifests, storedPolicies } from './apply.ts'
+import { applyManifests } from './apply.ts'
 import type { Config } from './config.ts'
 import { readFoundation } from './foundation.ts'
 import { keepEntities } from './keep-entities.ts'
@@ -66,10 +67,18 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   const issuer = `${deps.publicUrl}/t/${id}`
   const store = await stores.tenant(id)
   const keyRing = await openKeyRing(store, deps.master, id, clock)
-  const access = openAccess(readFoundation(), id)
+  const foundation = readFoundation()
+  const access = openAccess(foundation, id)
   const directory = await openDirectory(store, clock, { builtInRoles: access.builtInRoles() })
   const catalog = await openCatalog({ store, keyRing, environment: deps.environment })
-  await access.setPolicies(await storedPolicies(store))
+  const revisions = await openRevisions({
+    tenant: id,
+    store,
+    clock,
+    foundation,
+    access,
+    sponsorOf: (agent) => directory.principal(agent)?.sponsor,
+  })
   await loadResources(store, access)
   const report = (what: string) => (error: unknown) => deps.log.error({ err: error, tenant: id }, what)
   const requests = await openAccessRequests({
@@ -173,6 +182,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     modes,
     approvals,
     requests,
+    revisions,
     binding: createBinding({ issuer, endpoint: accessRequestEndpoint(issuer), keyRing, clock }),
     catalog,
     log,
@@ -199,7 +209,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         expiresAt: asker.caller.expiresAt,
       },
     }),
-    apply: (manifests, policies, permit) =>
+    apply: (manifests, policies, asked) =>
       applyManifests(manifests, policies, {
         tenant: id,
         store,
@@ -209,9 +219,10 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         publication,
         access,
         lists,
-        clock,
+        revisions,
         self: ownContext(id, clock),
-        permit,
+        by: asked?.by ?? ownContext(id, clock).caller.chain,
+        permit: asked?.permit,
       }),
     onCut: (ctx, cut, action) =>
       gateway.watch({

@@ -90,7 +90,63 @@ export interface TenantTables {
   /** days: null where bodies are kept for ever; hold: 1 while nothing of this kind may be destroyed by a rule */
   retention: { kind: string; days: number | null; hold: 0 | 1 }
   // access
-  policy_sets: { layer: string; source: string; updated_at: number }
+  /** Texts of policy files by SHA-256; many revisions share one. */
+  policy_texts: { digest: string; text: string }
+  /** address: SHA-256 of its files; see access/revisions */
+  policy_revisions: {
+    address: string
+    layer: string
+    message: string
+    /** JSON array of principal references, subject first: who pushed it last */
+    author: string
+    /** JSON array of ids: every user behind a push of it */
+    authors: string
+    /** what was active in the layer when it was pushed */
+    parent: string | null
+    bytes: number
+    pushed_at: number
+    /** when it last came in force; null for one that never did */
+    activated_at: number | null
+  }
+  policy_files: {
+    revision: string
+    kind: 'policy' | 'tests' | 'setting' | 'base-schema' | 'base-policy' | 'base-role'
+    name: string
+    /** JSON: everything else that is said of the file */
+    fields: string
+    /** digest */
+    text: string
+  }
+  policy_evidence: {
+    id: number
+    revision: string
+    kind: string
+    result: 'passed' | 'failed'
+    at: number
+    by: string
+    /** content address of the policies that it was found of, together */
+    whole: string
+    /** JSON object of numbers */
+    counts: string
+    digest: string | null
+    detail: string | null
+  }
+  /** The last one of a layer says what is active in it. */
+  policy_activations: {
+    id: number
+    kind: 'activate' | 'rollback' | 'apply'
+    layer: string
+    revision: string
+    /** what was active before */
+    before: string | null
+    /** content address of all that has decided from then on */
+    whole: string
+    by: string
+    message: string
+    at: number
+  }
+  /** All that ever decided together. layers: JSON object, revision by layer; foundation: revision of what ships with the product */
+  policy_wholes: { address: string; foundation: string; layers: string; first_at: number }
   /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
   resources: { type: string; id: string; parents: string; attributes: string }
   settings: { name: string; value: string }

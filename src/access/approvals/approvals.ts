@@ -67,8 +67,8 @@ export interface ApprovalDeps {
   readonly access: {
     decide(ctx: Context, question: Question): Decision
     approvalWanted(ctx: Context, question: Question): WantedApproval | undefined
-    /** Of the policies in force, without who has which role. */
-    policyRevision(): string
+    /** Of the policies in force. */
+    revision(): string
   }
   readonly report: (error: unknown) => void
 }
@@ -313,7 +313,7 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
       const approval = await read(id)
       if (approval?.state !== 'pending') throw over(approval, id)
       const now = clock.now()
-      if (approval.request.revision !== access.policyRevision()) {
+      if (approval.request.revision !== access.revision()) {
         const reason = 'the policies have changed since it was asked for'
         await decideOn(id, ['pending'], { state: 'revoked', reason, sealed: null, ended_at: now })
         throw new AccessError('approval_over', `the approval \`${id}\` is void: ${reason}`)

@@ -1,6 +1,6 @@
 import { describeSchema, localName, outlineSchema, type Renames, type SchemaDescription } from '../../cedar/index.ts'
 import { manifestError } from '../../identity/index.ts'
-import type { Foundation } from '../access.ts'
+import type { Foundation } from '../foundation.ts'
 import type { PolicyFile } from '../layers.ts'
 import type { MigrationPlan, PlannedAction } from './plan.ts'
 

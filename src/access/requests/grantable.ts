@@ -61,7 +61,7 @@ export function createGrantable({ known, declared, supposing }: GrantableDeps): 
   // The grants of roles follow from policies alone, which change seldom.
   let cached: { readonly set: string; readonly declared: ReadonlySet<string>; readonly roles: Roles } | undefined
   const roles = (): Roles => {
-    const { fileRevision: set, engine } = known().set
+    const { revision: set, engine } = known().set
     const now = declared()
     if (cached?.set !== set || cached.declared !== now) {
       const { actions, groupsOf } = reading()

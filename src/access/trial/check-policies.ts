@@ -9,7 +9,7 @@ import {
   validate,
 } from '../../cedar/index.ts'
 import { errorText } from '../../kernel/index.ts'
-import type { Foundation } from '../access.ts'
+import { type Foundation, foundationFiles } from '../foundation.ts'
 import { boundsOf, layerOf, type PolicyFile } from '../layers.ts'
 import { policySetSteps } from '../policy-set.ts'
 import { schemaInForce } from '../schema-in-force.ts'
@@ -27,10 +27,7 @@ export interface PolicyFinding extends Problem {
  */
 export function checkPolicies(foundation: Foundation, files: readonly PolicyFile[]): readonly PolicyFinding[] {
   const own = new Set(files.map(({ name }) => name))
-  const shipped = [
-    ...foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } })),
-    ...(foundation.roles ?? []),
-  ]
+  const shipped = foundationFiles(foundation)
   const all = [...shipped, ...files]
   const schema = schemaOf(foundation.schema, files)
   if (typeof schema !== 'string') return [schema]

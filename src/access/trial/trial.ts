@@ -7,15 +7,16 @@ import {
   parsePrincipalId,
   type TenantId,
 } from '../../kernel/index.ts'
-import type { Foundation } from '../access.ts'
 import { decideForChain, entityOf, type Known, prepare } from '../decide-chain.ts'
 import { entityIndex } from '../entity-index.ts'
 import { AccessError } from '../errors.ts'
+import { type Foundation, foundationFiles } from '../foundation.ts'
 import type { PolicyFile } from '../layers.ts'
 import { windowsIn } from '../limits/windows.ts'
 import { listBook } from '../lists/list-book.ts'
 import { type Hours, localTime } from '../local-time.ts'
 import { policySetNow } from '../policies-in-force.ts'
+import type { PolicySet } from '../policy-set.ts'
 import type { Decision, Question } from '../question.ts'
 import type { Roles } from '../roles.ts'
 import type { PolicyCase } from './case-file.ts'
@@ -65,8 +66,15 @@ export interface Trial {
 
 /** Throws `policies_invalid`, `resources_invalid`, `settings_invalid`. */
 export function openTrial(world: TrialWorld): Trial {
+  const { foundation, policies, roles, tenant } = world
+  const files = [...foundationFiles(foundation), ...policies]
+  return openTrialOver(world, policySetNow({ schema: foundation.schema, files, roles, tenant }))
+}
+
+/** The same over policies that somebody else has prepared, with the roles of this world. */
+export function openTrialOver(world: TrialWorld, set: PolicySet): Trial {
   const { foundation, tenant } = world
-  const known = knownOf(world)
+  const known = knownOf(world, set)
   const entities = new Map(world.entities.map((entity) => [keyOf(entity), entity]))
   const kinds = kindsIn(world.entities)
   const actions = new Map(known.set.schema.vocabulary.actions.map((action) => [action.id, action]))
@@ -122,10 +130,7 @@ function kindsIn(entities: readonly EntityJson[]): ReadonlyMap<string, Principal
   return kinds
 }
 
-function knownOf({ foundation, policies, roles, tenant, entities, hours }: TrialWorld): Known {
-  const own = foundation.policies.map((file): PolicyFile => ({ ...file, layer: { kind: 'foundation' } }))
-  const files = [...own, ...(foundation.roles ?? []), ...policies]
-  const set = policySetNow({ schema: foundation.schema, files, roles, tenant })
+function knownOf({ entities, hours }: TrialWorld, set: PolicySet): Known {
   const index = entityIndex(set.schema.text)
   index.put('world', entities)
   return {

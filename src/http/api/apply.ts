@@ -23,8 +23,12 @@ export const applyRoutes: readonly Route[] = [
       changes: z.array(z.object({ kind: z.string(), id: z.string(), effect: z.string(), fields: z.array(z.string()) })),
     }),
     handle: async ({ tenant, ctx, body, note }) => {
-      const changes = await tenant.apply(body.manifests, body.policies, async (action, target) => {
-        await administer(tenant, ctx, { action, summary: 'records leave by an export', target }, async () => undefined)
+      const changes = await tenant.apply(body.manifests, body.policies, {
+        by: ctx.caller.chain,
+        permit: async (action, target) => {
+          const operation = { action, summary: 'records leave by an export', target }
+          await administer(tenant, ctx, operation, async () => undefined)
+        },
       })
       const effective = changes.filter(({ effect }) => effect !== 'unchanged')
       note({ changes: effective.map(({ kind, id, effect, fields }) => ({ kind, id, effect, fields: [...fields] })) })

@@ -92,7 +92,60 @@ export const tenantMigrations: readonly Migration[] = [
   -- How long bodies of records are kept, by kind of record.
   CREATE TABLE retention (kind TEXT PRIMARY KEY, days INTEGER, hold INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE policy_sets (layer TEXT PRIMARY KEY, source TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE policy_texts (digest TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
+  CREATE TABLE policy_revisions (
+    address TEXT PRIMARY KEY,
+    layer TEXT NOT NULL,
+    message TEXT NOT NULL,
+    author TEXT NOT NULL,
+    authors TEXT NOT NULL,
+    parent TEXT,
+    bytes INTEGER NOT NULL,
+    pushed_at INTEGER NOT NULL,
+    activated_at INTEGER
+  ) STRICT;
+  CREATE INDEX policy_revisions_by_time ON policy_revisions (pushed_at);
+  CREATE TABLE policy_files (
+    revision TEXT NOT NULL REFERENCES policy_revisions (address) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    text TEXT NOT NULL REFERENCES policy_texts (digest),
+    PRIMARY KEY (revision, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX policy_files_by_text ON policy_files (text);
+  CREATE TABLE policy_evidence (
+    id INTEGER PRIMARY KEY,
+    revision TEXT NOT NULL REFERENCES policy_revisions (address) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    result TEXT NOT NULL CHECK (result IN ('passed', 'failed')),
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    whole TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    digest TEXT,
+    detail TEXT
+  ) STRICT;
+  CREATE INDEX policy_evidence_by_revision ON policy_evidence (revision);
+  CREATE TABLE policy_activations (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('activate', 'rollback', 'apply')),
+    layer TEXT NOT NULL,
+    -- what was once in force is kept
+    revision TEXT NOT NULL REFERENCES policy_revisions (address),
+    before TEXT REFERENCES policy_revisions (address),
+    whole TEXT NOT NULL REFERENCES policy_wholes (address),
+    by TEXT NOT NULL,
+    message TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX policy_activations_by_layer ON policy_activations (layer, id);
+  CREATE TABLE policy_wholes (
+    address TEXT PRIMARY KEY,
+    foundation TEXT NOT NULL REFERENCES policy_revisions (address),
+    layers TEXT NOT NULL,
+    first_at INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE resources (
     type TEXT NOT NULL,
     id TEXT NOT NULL,
