@@ -76,7 +76,7 @@ export { type CursorPlace, type CursorSealer, openCursor, sealCursor } from './s
 export { type PolicyCase, parseCases } from './trial/case-file.ts'
 export { type CheckRule, checkPolicies, type PolicyFinding } from './trial/check-policies.ts'
 export type { Coverage, Gap } from './trial/coverage.ts'
-export { type DiffGroup, diffTrials, type PolicyDiff } from './trial/diff.ts'
+export { type DiffGroup, type DiffOptions, type DiffPart, diffTrials, type PolicyDiff } from './trial/diff.ts'
 export { type MutantResult, tryMutants } from './trial/mutation.ts'
 export { type CaseResult, openTrial, type Trial, type TrialWorld } from './trial/trial.ts'
 export type { Vocabulary } from './vocabulary.ts'

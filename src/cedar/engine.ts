@@ -8,6 +8,7 @@ import type { FilterCondition } from './filter-condition.ts'
 import { Names } from './frame.ts'
 import { type CanShadow, type LintFinding, lint } from './lint.ts'
 import type { Policy, PolicyInfo, PolicySource, TemplateLink } from './policy.ts'
+import { asksOf, type PolicyAsks } from './policy-asks.ts'
 import { type IndexNode, indexSteps, withoutPolicy, withPolicy } from './policy-index.ts'
 import {
   changePolicies,
@@ -115,6 +116,8 @@ export interface Engine {
   with(change: EngineChange): Engine
   /** What hardly anybody means; see `CanShadow`. */
   lint(canShadow?: CanShadow): readonly LintFinding[]
+  /** What each policy asks of requests. */
+  asks(): IterableIterator<PolicyAsks>
   /** For the coverage of tests: how each policy meets a request, condition by condition. */
   tracer(): Tracer
   policy(id: string): PolicyInfo | undefined
@@ -171,6 +174,9 @@ function engineOf(state: EngineState): Engine {
         return action !== undefined && state.actions.lineage(action).has(of)
       }
       return lint([...policies()], isKnownIn, canShadow)
+    },
+    *asks() {
+      for (const policy of policies()) yield asksOf(policy)
     },
     tracer: () => tracerOf(policies(), (request, entities) => frameOf(request, entities, state)),
     policy: (id) => set.policies.get(id)?.policy,

@@ -1,16 +1,20 @@
-import { describeSchema, type EntityJson, type SchemaAction } from '../../cedar/index.ts'
-import { type Context, type PrincipalKind, parsePrincipalId } from '../../kernel/index.ts'
+import type { EntityJson } from '../../cedar/index.ts'
+import { SallyportError } from '../../kernel/index.ts'
 import { decideForChain, judgeChain } from '../decide-chain.ts'
 import { AccessError } from '../errors.ts'
-import type { EntityRef, Question } from '../question.ts'
-import { MOMENT } from './case-file.ts'
-import type { Trial } from './trial.ts'
-import { isPrincipalKind, trialContext, uidOf } from './trial-context.ts'
+import type { RecordedDecision } from '../history/recorded-decision.ts'
+import type { EntityRef } from '../question.ts'
+import { parseCases } from './case-file.ts'
+import { caseText } from './case-text.ts'
+import { generatedRequests } from './generated-requests.ts'
+import { requestOfRecord } from './recorded-request.ts'
+import { keyOf, materialOf, type RequestSource, requestsOfEntities, type TrialMaterial } from './request-source.ts'
+import type { PolicyRequest, Trial } from './trial.ts'
 
 /** Requests of one kind that are decided otherwise. */
 export interface DiffGroup {
   readonly effect: 'allowed' | 'denied'
-  /** `Agent of type analyst`, `User with data-scientist` */
+  /** `Agent of type analyst`, `User with data-scientist`; of a chain, the one that acts. */
   readonly principals: string
   readonly action: string
   readonly resourceType: string
@@ -18,56 +22,173 @@ export interface DiffGroup {
   readonly example: DiffExample
 }
 
-/** A request that is decided one way before and the other way after. */
+/** A request that is decided one way before and the other way after. INVARIANT: it was decided under both. */
 export interface DiffExample {
-  readonly principal: EntityRef
+  readonly by: readonly string[]
+  readonly action: string
   readonly resource: EntityRef
-  /** Whether somebody proved who they are with several factors just now, or with one. */
-  readonly isStrong: boolean
   /** Ids of the policies that decide before, and after. */
   readonly before: readonly string[]
   readonly after: readonly string[]
+  /** The request as a test case that passes under `after`; absent where the format cannot say it. */
+  readonly case?: string
+}
+
+/** Where requests came from, and how many of them. */
+export interface DiffPart {
+  readonly of: 'entities' | 'generated' | 'recorded'
+  /** How many were decided under both. */
+  readonly asked: number
+  /** How many there are to ask; of generated ones there is no end, and this is how many were made. */
+  readonly total: number
+  /** How many of those that were asked differ. */
+  readonly differing: number
+  /** Records that do not say enough to be asked again. */
+  readonly skipped: number
 }
 
 export interface PolicyDiff {
   readonly groups: readonly DiffGroup[]
-  /** How many requests were decided under both. */
   readonly asked: number
-  /** How many there are: principals × actions × resources, with one factor and with several. */
-  readonly total: number
+  readonly parts: readonly DiffPart[]
+  /** What no request was made for, in sentences. */
+  readonly notCovered: readonly string[]
+}
+
+export interface DiffOptions {
+  /** Requests over the entities that are asked at most; where there are more, every n-th. */
+  readonly most?: number
+  /** Requests that are made up. */
+  readonly generated?: number
+  readonly seed?: number
+  readonly recorded?: Iterable<RecordedDecision>
 }
 
 const MOST = 500_000
+const GENERATED = 20_000
+
+/** How many requests were asked, of how many that are going to be as far as that is known. */
+export interface DiffProgress {
+  readonly asked: number
+  readonly planned: number
+}
 
 /**
- * What is newly possible and newly impossible for the principals and resources of both worlds, each principal acting
- * alone, without arguments and without further facts. Where there are more requests than `most`, every n-th is asked.
- * Yields how many were asked, of how many that are going to be.
+ * What is newly possible and newly impossible: over the principals, actions and resources of both worlds, over requests
+ * made up from what the policies of both look at, and over recorded ones. Limits and lists are left aside. Yields how
+ * far it has come.
  */
 export function* diffTrials(
   before: Trial,
   after: Trial,
-  most = MOST,
-): Generator<{ readonly asked: number; readonly planned: number }, PolicyDiff> {
-  const requests = requestsOf(before, after)
-  const step = Math.max(1, Math.ceil(requests.total / most))
-  const groups = new Map<string, { group: DiffGroup; count: number }>()
+  { most = MOST, generated = GENERATED, seed = 1, recorded = [] }: DiffOptions = {},
+): Generator<DiffProgress, PolicyDiff> {
+  const material = materialOf(before, after)
+  const entities = requestsOfEntities(material)
+  const made = generatedRequests(before, after, { count: generated, seed })
+  const step = Math.max(1, Math.ceil(entities.total / most))
+  const collected = new Groups(before, after, material)
+  const planned = Math.ceil(entities.total / step) + made.total
+  const parts: DiffPart[] = []
   let asked = 0
-  for (let at = 0; at < requests.total; at += step) {
-    const request = requests.at(at)
-    asked++
-    if (asked % 1000 === 0) yield { asked, planned: Math.ceil(requests.total / step) }
-    const [was, is] = [isAllowed(request, before), isAllowed(request, after)]
-    if (was === is) continue
-    const effect = is ? 'allowed' : 'denied'
-    const principals = requests.nameOf(request.principal)
-    const key = JSON.stringify([effect, principals, request.action, request.resource.type])
-    const known = groups.get(key)
-    if (known !== undefined) known.count++
-    else groups.set(key, { group: groupOf(request, effect, principals, { before, after }), count: 1 })
+  for (const [of, requests] of [
+    ['entities', everyNth(entities, step)],
+    ['generated', everyNth(made, 1)],
+    ['recorded', requestsOf(recorded)],
+  ] as const) {
+    const part = { of, asked: 0, total: 0, differing: 0, skipped: 0 }
+    for (const request of requests) {
+      part.total++
+      if (request === undefined) {
+        part.skipped++
+        continue
+      }
+      part.asked++
+      asked++
+      if (asked % 1000 === 0) yield { asked, planned: Math.max(asked, planned) }
+      if (collected.add(request)) part.differing++
+    }
+    if (of === 'entities') part.total = entities.total
+    if (part.total > 0) parts.push(part)
   }
-  const found = [...groups.values()].map(({ group, count }): DiffGroup => ({ ...group, count }))
-  return { groups: found.sort(byWeight), asked, total: requests.total }
+  return { groups: collected.sorted(), asked, parts, notCovered: notCovered(before, after, parts) }
+}
+
+function* everyNth(requests: RequestSource, step: number): Generator<PolicyRequest> {
+  for (let at = 0; at < requests.total; at += step) yield requests.at(at)
+}
+
+function* requestsOf(recorded: Iterable<RecordedDecision>): Generator<PolicyRequest | undefined> {
+  for (const one of recorded) yield requestOfRecord(one)
+}
+
+/** Collects what differs, with an example of each kind. */
+class Groups {
+  readonly #groups = new Map<string, { group: DiffGroup; count: number }>()
+  readonly #before: Trial
+  readonly #after: Trial
+  readonly #material: TrialMaterial
+
+  constructor(before: Trial, after: Trial, material: TrialMaterial) {
+    this.#before = before
+    this.#after = after
+    this.#material = material
+  }
+
+  /** Whether the request is decided otherwise. */
+  add(request: PolicyRequest): boolean {
+    const [was, is] = [isAllowed(request, this.#before), isAllowed(request, this.#after)]
+    if (was === is) return false
+    const effect = is ? 'allowed' : 'denied'
+    const principals = this.#nameOf(request)
+    const key = JSON.stringify([effect, principals, request.action, request.resource.type])
+    const known = this.#groups.get(key)
+    if (known !== undefined) known.count++
+    else this.#groups.set(key, { group: this.#groupOf(request, effect, principals), count: 1 })
+    return true
+  }
+
+  sorted(): readonly DiffGroup[] {
+    const found = [...this.#groups.values()].map(({ group, count }): DiffGroup => ({ ...group, count }))
+    return found.sort(byWeight)
+  }
+
+  #groupOf(request: PolicyRequest, effect: DiffGroup['effect'], principals: string): DiffGroup {
+    const isNow = effect === 'allowed'
+    const differs = (one: PolicyRequest): boolean =>
+      isAllowed(one, this.#before) !== isNow && isAllowed(one, this.#after) === isNow
+    const small = simplified(request, differs)
+    const { by, action, resource } = small
+    const before = reasonsOf(small, this.#before)
+    const after = reasonsOf(small, this.#after)
+    const expected = {
+      name: `newly ${effect}: ${principals}`,
+      decision: isNow ? 'allow' : 'deny',
+      reasons: after,
+    } as const
+    const text = caseText(small, expected)
+    const example = { by, action, resource, before, after, ...(this.#saysTheSame(text, differs) ? { case: text } : {}) }
+    return { effect, principals, action, resourceType: resource.type, count: 1, example }
+  }
+
+  /** INVARIANT: whoever pastes an example into a file of cases finds there what the diff says. */
+  #saysTheSame(text: string, differs: (request: PolicyRequest) => boolean): boolean {
+    try {
+      return parseCases({ name: 'example', text: `cases:\n${text}` }).every(differs)
+    } catch (error) {
+      if (error instanceof SallyportError) return false
+      throw error
+    }
+  }
+
+  #nameOf({ by }: PolicyRequest): string {
+    const id = by.at(-1) ?? ''
+    for (const kind of ['User', 'Agent', 'Service', 'Device']) {
+      const entity = this.#material.entities.get(keyOf({ type: kind, id }))
+      if (entity !== undefined) return kindText(entity, kind)
+    }
+    return 'somebody else'
+  }
 }
 
 function byWeight(a: DiffGroup, b: DiffGroup): number {
@@ -75,105 +196,89 @@ function byWeight(a: DiffGroup, b: DiffGroup): number {
   return b.count - a.count || (a.action < b.action ? -1 : 1)
 }
 
-interface DiffRequest {
-  readonly principal: { readonly type: PrincipalKind; readonly id: string }
-  readonly action: string
-  readonly resource: EntityRef
-  readonly isStrong: boolean
-}
-
-interface Requests {
-  readonly total: number
-  at(index: number): DiffRequest
-  nameOf(principal: EntityRef): string
-}
-
-/** All requests, by number, so that none of them has to be kept. */
-function requestsOf(before: Trial, after: Trial): Requests {
-  const entities = new Map(
-    [...before.entities, ...after.entities].map((entity) => [JSON.stringify(uidOf(entity)), entity]),
-  )
-  const byType = new Map<string, EntityRef[]>()
-  for (const entity of entities.values()) {
-    const uid = uidOf(entity)
-    byType.set(uid.type, [...(byType.get(uid.type) ?? []), uid])
-  }
-  const actions = new Map<string, SchemaAction>()
-  for (const { schema } of [before, after])
-    for (const action of describeSchema(schema).actions) actions.set(action.id, action)
-  const blocks: { readonly start: number; readonly size: number; readonly at: (index: number) => DiffRequest }[] = []
-  let total = 0
-  for (const { id: action, principals, resources } of actions.values()) {
-    for (const kind of principals.filter(isPrincipalKind)) {
-      for (const type of resources) {
-        const who = byType.get(kind) ?? []
-        const what = byType.get(type) ?? []
-        const size = who.length * what.length * 2
-        const at = (index: number): DiffRequest => {
-          const pair = index >> 1
-          const principal = who[Math.floor(pair / what.length)]
-          const resource = what[pair % what.length]
-          if (principal === undefined || resource === undefined) throw new RangeError('no such request')
-          return { principal: { type: kind, id: principal.id }, action, resource, isStrong: (index & 1) === 1 }
-        }
-        if (size > 0) blocks.push({ start: total, size, at })
-        total += size
-      }
-    }
-  }
-  return {
-    total,
-    at(index) {
-      const block = blocks.find(({ start, size }) => index >= start && index < start + size)
-      if (block === undefined) throw new RangeError('no such request')
-      return block.at(index - block.start)
-    },
-    nameOf(principal) {
-      const entity = entities.get(JSON.stringify({ type: principal.type, id: principal.id }))
-      return entity === undefined ? principal.type : kindText(entity)
-    },
-  }
-}
-
-function kindText(entity: EntityJson): string {
+function kindText(entity: EntityJson, kind: string): string {
   const parents = (entity.parents ?? []).map((parent) => ('__entity' in parent ? parent.__entity : parent))
   const type = parents.find((parent) => parent.type === 'AgentType')
   const roles = parents.filter((parent) => parent.type === 'Role').map(({ id }) => id)
   return [
-    uidOf(entity).type,
+    kind,
     ...(type === undefined ? [] : [`of type ${type.id}`]),
     ...(roles.length === 0 ? [] : [`with ${roles.sort().join(', ')}`]),
   ].join(' ')
 }
 
-function isAllowed(request: DiffRequest, trial: Trial): boolean {
-  return judgeChain(contextFor(request, trial), questionFor(request), trial.known).hindrance === undefined
+/** Whether policies, ceilings and the mandate allow it. What one of the two does not know is not allowed there. */
+export function isAllowed(request: PolicyRequest, trial: Trial): boolean {
+  const asked = askedOf(request, trial)
+  return asked !== undefined && judgeChain(asked.ctx, asked.question, trial.known).hindrance === undefined
 }
 
-function groupOf(
-  request: DiffRequest,
-  effect: DiffGroup['effect'],
-  principals: string,
-  { before, after }: { readonly before: Trial; readonly after: Trial },
-): DiffGroup {
-  const { principal, action, resource, isStrong } = request
-  const why = (trial: Trial): readonly string[] => {
-    const { reasons } = decideForChain(contextFor(request, trial), questionFor(request), trial.known)
-    return [...new Set(reasons.map(({ policy }) => policy))]
+function reasonsOf(request: PolicyRequest, trial: Trial): readonly string[] {
+  const asked = askedOf(request, trial)
+  if (asked === undefined) return []
+  const known = { ...trial.known, limits: UNLIMITED }
+  return [...new Set(decideForChain(asked.ctx, asked.question, known).reasons.map(({ policy }) => policy))]
+}
+
+const UNLIMITED = {
+  look: <Decision>(_: unknown, __: unknown, decision: Decision): Decision => decision,
+  share: () => undefined,
+}
+
+function askedOf(request: PolicyRequest, trial: Trial): ReturnType<Trial['ask']> | undefined {
+  try {
+    return trial.ask(request)
+  } catch (error) {
+    if (error instanceof AccessError) return undefined
+    throw error
   }
-  const example = { principal, resource, isStrong, before: why(before), after: why(after) }
-  return { effect, principals, action, resourceType: resource.type, count: 1, example }
 }
 
-function contextFor({ principal, isStrong }: DiffRequest, { tenant }: Trial): Context {
-  const id = parsePrincipalId(principal.id)
-  if (id === undefined) throw new AccessError('resources_invalid', `\`${principal.id}\` is no id of a principal`)
-  const authentication = isStrong ? ({ assurance: 3, mfaAge: 0 } as const) : {}
-  return trialContext([{ kind: principal.type, id }], { authentication, now: Date.parse(MOMENT) }, tenant)
+/** The request without what makes no difference to the difference. */
+function simplified(request: PolicyRequest, differs: (request: PolicyRequest) => boolean): PolicyRequest {
+  let small = request
+  const tryWith = (change: Partial<PolicyRequest>): void => {
+    const simpler = { ...small, ...change }
+    if (differs(simpler)) small = simpler
+  }
+  if (request.by.length > 1) tryWith({ by: request.by.slice(-1), mandate: undefined })
+  tryWith({ mandate: undefined })
+  tryWith({ scope: undefined })
+  tryWith({ address: undefined })
+  tryWith({ authentication: {} })
+  for (const key of request.given.keys()) {
+    const others = new Map(small.given)
+    others.delete(key)
+    tryWith({ given: others })
+  }
+  for (const [key, fields] of small.given) {
+    for (const name of Object.keys(fields)) {
+      const { [name]: _, ...others } = small.given.get(key) ?? {}
+      if (Object.keys(others).length > 0) tryWith({ given: new Map(small.given).set(key, others) })
+    }
+  }
+  for (const name of Object.keys(request.facts)) {
+    const { [name]: _, ...others } = small.facts
+    tryWith({ facts: others })
+  }
+  return small
 }
 
-function questionFor({ action, resource }: DiffRequest): Question {
-  return { action, resource, facts: {}, call: { arguments: {}, origin: NO_ORIGIN } }
+/** What nobody asked, because it cannot be made up or depends on what a running tenant knows. */
+function notCovered(before: Trial, after: Trial, parts: readonly DiffPart[]): readonly string[] {
+  const looked = new Set(
+    [before, after].flatMap((trial) =>
+      [...trial.known.set.engine.asks()].flatMap(({ values }) =>
+        values.filter(({ of }) => of === 'context').map(({ path }) => path.slice(0, 2).join('.')),
+      ),
+    ),
+  )
+  const recorded = parts.find(({ of }) => of === 'recorded')
+  return [
+    ...(looked.has('usage') || looked.has('usage.share') ? ['how much of limits is used'] : []),
+    ...(looked.has('network.country') ? ['the country that an address is in'] : []),
+    ...(recorded?.skipped ? [`${recorded.skipped} recorded requests that do not say enough to be asked again`] : []),
+    'chains of more than two, but for recorded ones',
+    'limits, allow and deny lists, and approvals',
+  ]
 }
-
-const NO_ORIGIN = { user: [], system: [], trusted: [], untrusted: [], model: [] }

@@ -1,10 +1,17 @@
-import { Command } from 'commander'
-import type { DiffGroup, PolicyDiff, Trial } from '../../access/index.ts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { DiffGroup, DiffPart, PolicyDiff, Trial } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import { count } from '../policy/count.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
+
+interface DiffCommandOptions {
+  readonly tenant: TenantId
+  readonly generated?: number
+  readonly seed?: number
+  readonly cases?: true
+}
 
 /** Compares two folders by what becomes possible and impossible. */
 export function policyDiffCommand(): Command {
@@ -15,47 +22,86 @@ export function policyDiffCommand(): Command {
     .argument('<before>', 'a folder with manifests (`*.yaml`)')
     .argument('<after>', 'the same, as it is to be')
     .addOption(tenantOption())
-    .action(async (before: string, after: string, options: { readonly tenant: TenantId }, command: Command) => {
+    .addOption(
+      new Option('--generated <count>', 'how many requests to make up from what the policies look at').argParser(
+        numberOf,
+      ),
+    )
+    .addOption(new Option('--seed <number>', 'makes up others; the same seed, the same requests').argParser(numberOf))
+    .option('--cases', 'print the examples as a file of test cases, which pass under <after>')
+    .action(async (before: string, after: string, options: DiffCommandOptions, command: Command) => {
       const { diffTrials, openTrial } = await import('../../access/index.ts')
       const { readPolicyFolder } = await import('../../server/index.ts')
       const { output } = sessionOf(command)
       const open = async (folder: string): Promise<Trial> =>
         openTrial((await readPolicyFolder(folder, options.tenant)).world)
-      const steps = diffTrials(await open(before), await open(after))
+      const { generated, seed } = options
+      const steps = diffTrials(await open(before), await open(after), {
+        ...(generated === undefined ? {} : { generated }),
+        ...(seed === undefined ? {} : { seed }),
+      })
       const onProgress = progressOn(output)
       for (;;) {
         const step = steps.next()
         if (step.done === true) {
           onProgress(step.value.asked, step.value.asked)
-          return output.data(step.value, () => diffText(step.value))
+          return output.data(step.value, () => (options.cases === true ? casesText : diffText)(step.value))
         }
         onProgress(step.value.asked, step.value.planned)
       }
     })
 }
 
-function diffText({ groups, asked, total }: PolicyDiff): string {
-  const parts = (['allowed', 'denied'] as const).flatMap((effect) => {
+function numberOf(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,9}$/.test(text)) return number
+  throw new InvalidArgumentError('a whole number')
+}
+
+function casesText({ groups }: PolicyDiff): string {
+  const cases = groups.flatMap(({ example }) => (example.case === undefined ? [] : [example.case.trimEnd()]))
+  return ['cases:', ...(cases.length === 0 ? ['  []'] : cases)].join('\n')
+}
+
+function diffText({ groups, parts, notCovered }: PolicyDiff): string {
+  const shown = (['allowed', 'denied'] as const).flatMap((effect) => {
     const own = groups.filter((group) => group.effect === effect)
     return own.length === 0 ? [] : [`newly ${effect}:`, ...own.flatMap(groupLines)]
   })
-  const bounded = asked < total ? `, every ${Math.round(total / asked)}th of ${total}` : ''
-  const what = groups.length === 0 ? 'nothing is decided differently' : count(groups.length, 'difference')
   return [
-    ...parts,
-    `${what}; asked ${asked} requests${bounded}: each principal alone, without arguments, with one factor and with several`,
+    ...shown,
+    groups.length === 0 ? 'nothing is decided differently' : count(groups.length, 'difference'),
+    ...parts.map(partLine),
+    `not asked: ${notCovered.join('; ')}`,
   ].join('\n')
+}
+
+const SOURCES = {
+  entities: 'over entities, each principal alone, with one factor and with several',
+  generated: 'made up from what the policies of both look at',
+  recorded: 'that were recorded, asked again of things as they are now',
+} as const
+
+function partLine({ of, asked, total, differing, skipped }: DiffPart): string {
+  const bounded = of === 'entities' && asked < total ? `, every ${Math.round(total / asked)}th of ${total}` : ''
+  const left = skipped === 0 ? '' : `, ${skipped} left out`
+  return `asked ${count(asked, 'request')}${bounded} ${SOURCES[of]}${left}: ${differing} differ`
 }
 
 function groupLines(group: DiffGroup): readonly string[] {
   const { principals, action, resourceType, example } = group
-  const { principal, resource, isStrong, before, after } = example
-  const how = isStrong ? ', having used several factors,' : ''
+  const { by, resource, before, after } = example
   const why = (policies: readonly string[]): string =>
     policies.length === 0 ? 'no policy permits it' : policies.map((policy) => `\`${policy}\``).join(', ')
   return [
     `  ${principals}: ${action} on ${resourceType}, ${count(group.count, 'request')}`,
-    `    ${principal.type}::${principal.id}${how} on ${resource.type}::${resource.id}`,
+    `    ${by.join(' → ')} on ${resource.type}::${resource.id}`,
     `    before: ${why(before)}; after: ${why(after)}`,
+    ...(example.case === undefined
+      ? []
+      : example.case
+          .trimEnd()
+          .split('\n')
+          .map((line) => `    ${line}`)),
   ]
 }
