@@ -34,10 +34,7 @@ export function policyText({ annotations, principal, actions, resource, when }: 
     effect: 'permit',
     annotations,
     principal: headOf(principal),
-    action:
-      only !== undefined && more.length === 0
-        ? { op: '==', entity: only }
-        : { op: 'in', entities: [...actions] },
+    action: only !== undefined && more.length === 0 ? { op: '==', entity: only } : { op: 'in', entities: [...actions] },
     resource: headOf(resource),
     conditions: when.length === 0 ? [] : [{ kind: 'when', body: joined('&&', when.map(expressionOf)) }],
   }

@@ -39,7 +39,8 @@ export function sortCells(cells: readonly Cell[], tally: Tally, land: Landscape)
   const learnt: Cell[] = []
   for (const cell of keep) {
     if (alone.has(cell)) continue
-    const behind = acted(cell) || cell.actors === undefined ? undefined : [...cell.actors].map((one) => actorKey(cell, one))
+    const behind =
+      acted(cell) || cell.actors === undefined ? undefined : [...cell.actors].map((one) => actorKey(cell, one))
     if (behind === undefined || behind.some((key) => actors.has(key))) learnt.push(cell)
     else {
       const caution = behind.map((key) => cautions.get(key)).find((one) => one !== undefined)
@@ -97,7 +98,9 @@ function burstsIn({ rhythms, slice }: Tally, land: Landscape): (cell: Cell) => b
     const key = `${type ?? -1 - principal} ${action.number} ${principal}`
     let normal = usual.get(key)
     if (normal === undefined) {
-      const others = peers.filter((one) => one !== principal).flatMap((one) => rhythms.get(rhythmKey(one, action)) ?? [])
+      const others = peers
+        .filter((one) => one !== principal)
+        .flatMap((one) => rhythms.get(rhythmKey(one, action)) ?? [])
       normal = usually(others.length >= 2 ? others : [rhythm])
       usual.set(key, normal)
     }

@@ -23,7 +23,11 @@ export interface Draft {
  */
 export function statementsOf(grants: readonly Grant[], land: Landscape, isTainted = false): readonly Draft[] {
   const single = grants.map((grant) => draftOf(grant, isTainted))
-  const byTargets = merged(single, (draft) => [subjectsKey(draft), actionsKey(draft), conditionsKey(draft)], joinTargets)
+  const byTargets = merged(
+    single,
+    (draft) => [subjectsKey(draft), actionsKey(draft), conditionsKey(draft)],
+    joinTargets,
+  )
   const byActions = merged(byTargets, (draft) => [casesKey(draft), conditionsKey(draft)], joinActions)
   const bySubjects = merged(
     byActions,

@@ -73,6 +73,7 @@ export interface PolicyUse {
   count: number
   last: number
   readonly principals: Set<number>
+  readonly actions: Set<string>
 }
 
 export interface Refusals {
@@ -220,7 +221,9 @@ export function tallying(land: Landscape, { since, until, mostCells = MOST_CELLS
       const isKnown =
         action?.resources.has(observed.resource.type) === true &&
         observed.chain.every(({ kind, id }) => {
-          return action.principals.has(kind) && PRINCIPAL_TYPES.has(kind) && land.isKnown(land.numberOf({ type: kind, id }))
+          return (
+            action.principals.has(kind) && PRINCIPAL_TYPES.has(kind) && land.isKnown(land.numberOf({ type: kind, id }))
+          )
         })
       if (action === undefined || !isKnown) skipped.unknown++
       else if (learn(observed, action)) learnt++
@@ -264,7 +267,8 @@ function hasUntrusted({ context, origin }: Observed): boolean {
     if (Array.isArray(untrusted)) return untrusted.length > 0
   }
   if (origin === undefined) return false
-  for (const pointer in origin) if (origin[pointer]?.source.startsWith('tool') === true && !origin[pointer].trusted) return true
+  for (const pointer in origin)
+    if (origin[pointer]?.source.startsWith('tool') === true && !origin[pointer].trusted) return true
   return false
 }
 
@@ -275,16 +279,17 @@ function placeStated(land: Landscape, entities: NonNullable<Observed['entities']
   }
 }
 
-function noteUse(used: Map<string, PolicyUse>, { reasons, at }: Observed, land: Landscape): void {
+function noteUse(used: Map<string, PolicyUse>, { reasons, at, action }: Observed, land: Landscape): void {
   for (const { policy, principal } of reasons) {
     let use = used.get(policy)
     if (use === undefined) {
-      use = { count: 0, last: at, principals: new Set() }
+      use = { count: 0, last: at, principals: new Set(), actions: new Set() }
       used.set(policy, use)
     }
     use.count++
     if (at > use.last) use.last = at
     use.principals.add(land.numberOf(principal))
+    use.actions.add(action)
   }
 }
 

@@ -1,0 +1,149 @@
+import { describeSchema, type EntityJson } from '../../cedar/index.ts'
+import { coverCells, type Grant } from './cover.ts'
+import { type Excess, excessIn, excessOf } from './excess.ts'
+import { type Landscape, landscapeOf } from './landscape.ts'
+import { type SuggestedStatement, suggestedFile } from './policy-file.ts'
+import { activeIn, type Caution, sortCells } from './set-aside.ts'
+import { type Draft, statementsOf } from './statements.ts'
+import { type InForce, type TakeAway, takeAway } from './take-away.ts'
+import { type Cell, type Observed, type Refusals, type Skipped, type Tally, tallying } from './tally.ts'
+
+/** What is known of a tenant beside its records. */
+export interface SuggestWorld {
+  readonly tenant: string
+  /** In force, with the tenant's own types. */
+  readonly schema: string
+  /** Principals, their groups, and resources. */
+  readonly entities: readonly EntityJson[]
+  /** Without it, nothing is said of what nobody used. */
+  readonly inForce?: InForce
+}
+
+export interface SuggestOptions {
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly until: number
+  /** Left out is not granted, unless somebody who has looked at it names it here, by id (`left-out/3`) or by its caution. */
+  readonly accept?: readonly string[]
+  /** Statements may grant at most this share of what was never seen, each: 0.01 unless it is given. */
+  readonly mostBeyond?: number
+  readonly mostCells?: number
+}
+
+export interface Suggestion {
+  /** The policy, in Cedar. */
+  readonly text: string
+  readonly statements: readonly SuggestedStatement[]
+  /** For somebody to look at: not granted. In the text as comments. */
+  readonly leftOut: readonly SuggestedStatement[]
+  /** What is denied whatever is granted, by the policy that says so. */
+  readonly refused: readonly ({ readonly policy: string } & Refusals)[]
+  readonly takeAway: readonly TakeAway[]
+  readonly excess: Excess
+  readonly decisions: number
+  readonly learnt: number
+  readonly skipped: Readonly<Record<Skipped, number>>
+  /** Different requests among what was learnt from: principal, action, resource. */
+  readonly requests: number
+  /** Of those, the ones that are granted. */
+  readonly covered: number
+  readonly principals: number
+  readonly from: number
+  readonly until: number
+}
+
+/**
+ * The least that has to be granted for what was observed to go on. Reads the decisions once, in memory that does not grow
+ * with their number. The same decisions give the same suggestion.
+ */
+export async function suggestPolicies(
+  decisions: AsyncIterable<Observed> | Iterable<Observed>,
+  world: SuggestWorld,
+  options: SuggestOptions,
+): Promise<Suggestion> {
+  const land = landscapeOf(describeSchema(world.schema), world.entities)
+  const tally = tallying(land, options)
+  for await (const observed of decisions) tally.add(observed)
+  return suggestionOf(tally.done(), land, world, options)
+}
+
+function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, options: SuggestOptions): Suggestion {
+  const links = roleLinks(tally.cells, land, world.inForce)
+  const cells = tally.cells.filter((cell) => !links.has(cell))
+  const active = activeIn(tally.cells)
+  const { learnt, aside } = sortCells(cells, tally, land)
+  const cover = (some: readonly Cell[]): readonly Grant[] => coverCells(some, land, { active, setsAside: false }).grants
+  const { mostBeyond = 0.01, accept = [] } = options
+  const { kept, broad } = withoutBroad(
+    statementsOf(cover(learnt), land),
+    land,
+    mostBeyond * excessOf([], cells, land).space,
+  )
+  const cautions: (readonly [Caution, readonly Draft[]])[] = [['broad', broad]]
+  for (const caution of CAUTIONS) {
+    const some = aside.get(caution)
+    if (some !== undefined) cautions.push([caution, statementsOf(cover(some), land, caution === 'untrusted')])
+  }
+  const file = suggestedFile({ drafts: kept, cautions, accept, land, tally, tenant: world.tenant })
+  const granted = new Set(file.drafts.flatMap((draft) => [...draft.cells]))
+  return {
+    text: file.text,
+    statements: file.statements,
+    leftOut: file.leftOut,
+    refused: [...tally.refused]
+      .map(([policy, refusals]) => ({ policy, ...refusals }))
+      .sort((a, b) => b.count - a.count || (a.policy < b.policy ? -1 : 1)),
+    takeAway: world.inForce === undefined ? [] : takeAway(world.inForce, tally, links, land),
+    excess: excessOf(file.drafts, cells, land),
+    decisions: tally.decisions,
+    learnt: tally.learnt,
+    skipped: tally.skipped,
+    requests: cells.length,
+    covered: granted.size,
+    principals: active.size,
+    from: tally.from,
+    until: tally.until,
+  }
+}
+
+const CAUTIONS: readonly Caution[] = ['untrusted', 'alone', 'burst', 'elevated', 'administration']
+
+/** What roles permit, and by which of their grants: no policy has to say it again. */
+function roleLinks(
+  cells: readonly Cell[],
+  land: Landscape,
+  inForce: InForce | undefined,
+): ReadonlyMap<Cell, readonly string[]> {
+  const found = new Map<Cell, readonly string[]>()
+  if (inForce === undefined) return found
+  for (const cell of cells) {
+    if (cell.isFolded) continue
+    const links = inForce.rolesGrant(land.uidOf(cell.principal), cell.action.id, land.uidOf(cell.resource))
+    if (links.length > 0) found.set(cell, links)
+  }
+  return found
+}
+
+/** Those that grant too much beyond what was seen say instead what was seen, one by one, or are left out. */
+function withoutBroad(drafts: readonly Draft[], land: Landscape, most: number) {
+  const kept: Draft[] = []
+  const broad: Draft[] = []
+  for (const draft of drafts) {
+    const narrow = excessIn(draft, land).beyond > most ? oneByOne(draft) : draft
+    if (narrow !== undefined && excessIn(narrow, land).beyond <= most) kept.push(narrow)
+    else broad.push(draft)
+  }
+  return { kept, broad }
+}
+
+const MOST_LISTED = 64
+
+function oneByOne(draft: Draft): Draft | undefined {
+  const cases = draft.cases.map(({ subject, targets }) => ({
+    subject,
+    targets: targets.flatMap((target) =>
+      target.touched.map((container) => ({ container, isContainer: false, grants: [container], touched: [container] })),
+    ),
+  }))
+  return cases.some(({ targets }) => targets.length > MOST_LISTED) ? undefined : { ...draft, cases }
+}
