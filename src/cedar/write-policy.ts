@@ -36,7 +36,7 @@ export function policyText({ annotations, principal, actions, resource, when }: 
     principal: headOf(principal),
     action: only !== undefined && more.length === 0 ? { op: '==', entity: only } : { op: 'in', entities: [...actions] },
     resource: headOf(resource),
-    conditions: when.length === 0 ? [] : [{ kind: 'when', body: joined('&&', when.map(expressionOf)) }],
+    conditions: when.map((condition) => ({ kind: 'when', body: expressionOf(condition) })),
   }
   const answer = official().policyToText(json)
   if (answer.type === 'failure') throw errorOf('policies_invalid', positionsIn('').problemsOf(answer.errors))

@@ -30,6 +30,8 @@ export interface CoverOptions {
   readonly active: ReadonlySet<number>
   /** Whether the misuse of one is looked for among its peers. */
   readonly setsAside: boolean
+  /** Of those who were only behind what others did. */
+  readonly isBehind?: boolean
 }
 
 /** Half of those of a group that were seen at all have to do something for the group to be granted it. */
@@ -41,7 +43,8 @@ const FEW = 0.25
 /**
  * Greedy weighted set cover, for each action on its own: of all statements that could be made about groups and targets,
  * the one that covers most for its price comes first, until nothing is left that groups have in common. The price is the
- * number of its terms and the logarithm of what it grants beyond what was seen. What is left is said of those who did it.
+ * number of its terms and the logarithm of what it grants beyond what was seen. What costs more than to name those who did
+ * it, and what groups do not have in common, is said of those who did it.
  */
 export function coverCells(cells: readonly Cell[], land: Landscape, options: CoverOptions): Cover {
   const byAction = new Map<LandscapeAction, Cell[]>()
@@ -79,6 +82,7 @@ function coverByGroups(cells: readonly Cell[], action: LandscapeAction, land: La
     if (next === undefined) break
     const gain = next.candidate.cells.filter((cell) => open.has(cell)).length
     if (gain === 0) continue
+    if (next.candidate.price > namesOf(next.candidate, open)) continue
     const worth = gain / next.candidate.price
     const best = queue[0]
     if (best !== undefined && byWorth({ candidate: next.candidate, worth }, best) > 0) {
@@ -89,6 +93,11 @@ function coverByGroups(cells: readonly Cell[], action: LandscapeAction, land: La
     for (const cell of next.candidate.cells) open.delete(cell)
   }
   return { taken, left: cells.filter((cell) => open.has(cell)) }
+}
+
+/** What it costs to name who did what, instead. */
+function namesOf({ cells }: Candidate, open: ReadonlySet<Cell>): number {
+  return 2 + cells.filter((cell) => open.has(cell)).length
 }
 
 type Queued = { readonly candidate: Candidate; readonly worth: number }
@@ -112,7 +121,7 @@ function candidatesFor(
   cells: readonly Cell[],
   action: LandscapeAction,
   land: Landscape,
-  { active }: CoverOptions,
+  { active, isBehind = false }: CoverOptions,
 ): readonly Candidate[] {
   const subjects = new Map<string, { subject: Subject; cells: Cell[] }>()
   for (const cell of cells) {
@@ -131,9 +140,9 @@ function candidatesFor(
     for (const { resource, principal } of own) push(byResource, resource, principal)
     const isSupported = (resources: readonly number[]): boolean => {
       const supporters = new Set(resources.flatMap((one) => byResource.get(one) ?? []))
-      return isEnough(supporters.size, seen, subject, land)
+      return isBehind ? supporters.size > 1 : isEnough(supporters.size, seen, subject, land)
     }
-    for (const target of targetsFor(own, action, land, isSupported)) {
+    for (const target of targetsFor(own, action, land, { isSupported, isBehind })) {
       if (!isSupported(target.touched)) continue
       const touched = new Set(target.touched)
       const covered = own.filter(({ resource }) => touched.has(resource))
@@ -200,7 +209,10 @@ function coverByNames(cells: readonly Cell[], action: LandscapeAction, land: Lan
   for (const [principal, own] of byPrincipal) {
     const kind = land.uidOf(principal).type
     const subject = { kind, groups: [], named: [principal] }
-    for (const target of targetsFor(own, action, land, () => true)) {
+    for (const target of targetsFor(own, action, land, {
+      isSupported: () => true,
+      isBehind: options.isBehind ?? false,
+    })) {
       const touched = new Set(target.touched)
       const grant = { subject, action, target, cells: own.filter(({ resource }) => touched.has(resource)) }
       const isOdd = options.setsAside && isAlone(grant, byPrincipal, land, options)

@@ -15,6 +15,8 @@ export interface Landscape {
   members(kind: string, groups: readonly number[]): readonly number[]
   /** What is in it, at any depth, and can be the resource of the action; itself, where that can be. */
   below(container: number, action: LandscapeAction): readonly number[]
+  /** Whether something could be in it that the action is for: then naming it with `in` says more than itself. */
+  holds(container: number, action: LandscapeAction): boolean
   /** How closely it is to be kept; -1 where nothing is said. */
   rank(number: number): number
   readonly principals: readonly number[]
@@ -94,6 +96,7 @@ export function landscapeOf(schema: SchemaDescription, entities: readonly Entity
   const memberLists = new Map<string, readonly number[]>()
   const principals = [...known].filter((number) => PRINCIPAL_TYPES.has(typeOf(number)))
   const actions = actionsOf(schema)
+  const holdable = holdableIn(schema)
   const byId = new Map(actions.map((action) => [action.id, action]))
   const byType = new Map<string, number[]>()
   for (const number of known) push(byType, typeOf(number), number)
@@ -128,6 +131,10 @@ export function landscapeOf(schema: SchemaDescription, entities: readonly Entity
       const found = insideOf(container).filter((one) => action.resources.has(typeOf(one)))
       return action.resources.has(typeOf(container)) ? [container, ...found] : found
     },
+    holds: (container, { resources }) => {
+      const inside = holdable.get(typeOf(container))
+      return inside !== undefined && [...resources].some((type) => inside.has(type))
+    },
     rank: (number) => ranks[number] ?? -1,
     principals,
     action: (id) => byId.get(id),
@@ -138,6 +145,23 @@ export function landscapeOf(schema: SchemaDescription, entities: readonly Entity
 
 const CLASSES = ['public', 'internal', 'confidential', 'restricted']
 const SENSITIVITIES = ['low', 'medium', 'high']
+
+/** By type, the types of all that can be in it, at any depth. */
+function holdableIn({ entities }: SchemaDescription): ReadonlyMap<string, ReadonlySet<string>> {
+  const parents = new Map(entities.map((entity) => [entity.name, entity.parents]))
+  const found = new Map<string, Set<string>>()
+  for (const { name } of entities) {
+    const open = [...(parents.get(name) ?? [])]
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const inside = found.get(next) ?? new Set()
+      found.set(next, inside)
+      if (inside.has(name)) continue
+      inside.add(name)
+      open.push(...(parents.get(next) ?? []))
+    }
+  }
+  return found
+}
 
 /** A word that nobody here knows may mean anything. */
 function rankOf(value: unknown, order: readonly string[]): number {

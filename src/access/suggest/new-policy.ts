@@ -14,14 +14,15 @@ export function newPolicyOf(
   if (only === undefined) throw new TypeError('a statement about nobody')
   const isOne = more.length === 0
   const head = isOne ? headOf(only.subject, land) : commonHead(cases, land)
-  const target = isOne ? soleTarget(only.targets) : undefined
+  const isSameTarget = cases.every(({ targets }) => namesOf(targets) === namesOf(only.targets))
+  const target = isSameTarget ? soleTarget(only.targets) : undefined
   const when: NewCondition[] = []
-  if (isOne) {
-    when.push(...memberConditions(only.subject, head, land))
-    if (target === undefined) when.push(targetsCondition(only.targets, land))
-  } else {
+  if (isOne) when.push(...memberConditions(only.subject, head, land))
+  else if (isSameTarget) when.push(anyMember(cases, head, land))
+  if (isSameTarget && target === undefined) when.push(targetsCondition(only.targets, actions, land))
+  if (!isSameTarget) {
     const of = cases.map(({ subject, targets }): NewCondition => {
-      return { kind: 'all', of: [...memberConditions(subject, head, land), targetsCondition(targets, land)] }
+      return { kind: 'all', of: [...memberConditions(subject, head, land), targetsCondition(targets, actions, land)] }
     })
     when.push({ kind: 'any', of })
   }
@@ -43,6 +44,20 @@ export function newPolicyOf(
           : { is: land.uidOf(target.container) },
     when,
   }
+}
+
+function namesOf(targets: readonly Target[]): string {
+  return targets
+    .map(({ container, isContainer }) => `${container} ${isContainer}`)
+    .sort()
+    .join()
+}
+
+function anyMember(cases: Draft['cases'], head: Head, land: Landscape): NewCondition {
+  const each = cases.map(({ subject }) => memberConditions(subject, head, land))
+  const single = each.flatMap(([only, ...more]) => (only?.kind === 'in' && more.length === 0 ? only.uids : []))
+  if (single.length === each.length) return { kind: 'in', of: 'principal', uids: single }
+  return { kind: 'any', of: each.map((of): NewCondition => ({ kind: 'all', of })) }
 }
 
 type Head = NewPolicy['principal']
@@ -84,9 +99,11 @@ function soleTarget(targets: readonly Target[]): Target | undefined {
   return more.length === 0 ? only : undefined
 }
 
-function targetsCondition(targets: readonly Target[], land: Landscape): NewCondition {
+function targetsCondition(targets: readonly Target[], actions: Draft['actions'], land: Landscape): NewCondition {
   // `in` is true for the thing itself too; where something is in it that is not meant, only `==` says so.
-  const exact = targets.filter(({ container, isContainer }) => !isContainer && CAN_HOLD.has(land.uidOf(container).type))
+  const exact = targets.filter(
+    ({ container, isContainer }) => !isContainer && actions.some((action) => land.holds(container, action)),
+  )
   const others = targets.filter((target) => !exact.includes(target))
   const uidsOf = (list: readonly Target[]): readonly Uid[] => list.map(({ container }) => land.uidOf(container))
   const parts: NewCondition[] = []
@@ -95,15 +112,3 @@ function targetsCondition(targets: readonly Target[], land: Landscape): NewCondi
   const [part, ...more] = parts
   return part !== undefined && more.length === 0 ? part : { kind: 'any', of: parts }
 }
-
-const CAN_HOLD: ReadonlySet<string> = new Set([
-  'Project',
-  'Environment',
-  'Model',
-  'ModelVersion',
-  'Dataset',
-  'Table',
-  'Index',
-  'TrainingJob',
-  'ToolServer',
-])

@@ -88,8 +88,18 @@ function statementOf(draft: Draft, id: string, land: Landscape): SuggestedStatem
       ? {}
       : { beyond: `${count(beyond)} of the ${count(granted)} requests that it permits were not seen` }),
   }
-  const policy = format(policyText(newPolicyOf(draft, annotations, land))).trimEnd()
+  const policy = inOrder(format(policyText(newPolicyOf(draft, annotations, land))).trimEnd())
   return { id, title, policy, actions: draft.actions.map((action) => action.id), evidence, granted, beyond }
+}
+
+const ORDER = ['@id', '@title', '@seen', '@beyond']
+
+/** Annotations as people read them: each is a line of its own, since what they hold has no line breaks. */
+function inOrder(policy: string): string {
+  const lines = policy.split('\n')
+  const rankOf = (line: string): number => ORDER.findIndex((name) => line.startsWith(name))
+  const annotations = lines.filter((line) => line.startsWith('@')).sort((a, b) => rankOf(a) - rankOf(b))
+  return [...annotations, ...lines.filter((line) => !line.startsWith('@'))].join('\n')
 }
 
 function evidenceOf({ cells }: Draft, land: Landscape): Evidence {

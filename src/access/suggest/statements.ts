@@ -49,12 +49,21 @@ function draftOf({ subject, action, target, cells }: Grant, isTainted: boolean):
   return {
     actions: [action],
     cases: [{ subject, targets: [target] }],
-    isInChain: cells.every(({ alone }) => alone === 0),
+    isInChain: isOnlyInChain(cells),
     // Those behind a call answer for it with the one who makes it: its statement looks at the arguments.
     isTrusted: action.isCall && actor && !isTainted,
     patterns: action.isCall && actor && target.grants.length === 1 ? patternsIn(cells) : [],
     cells: new Set(cells),
   }
+}
+
+const ENOUGH = 20
+
+/** Whoever acts, and was seen in chains a few times, may well act alone next time. */
+function isOnlyInChain(cells: readonly Cell[]): boolean {
+  if (cells.some(({ alone }) => alone > 0)) return false
+  const acting = cells.reduce((sum, cell) => sum + cell.acting, 0)
+  return acting === 0 || acting >= ENOUGH
 }
 
 function patternsIn(cells: readonly Cell[]): readonly ArgumentPattern[] {

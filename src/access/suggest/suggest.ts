@@ -72,7 +72,7 @@ function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, option
   const cells = tally.cells.filter((cell) => !links.has(cell))
   const active = activeIn(tally.cells)
   const { learnt, aside } = sortCells(cells, tally, land)
-  const cover = (some: readonly Cell[]): readonly Grant[] => coverCells(some, land, { active, setsAside: false }).grants
+  const cover = (some: readonly Cell[]): readonly Grant[] => coverAll(some, land, active)
   const { mostBeyond = 0.01, accept = [] } = options
   const { kept, broad } = withoutBroad(
     statementsOf(cover(learnt), land),
@@ -104,6 +104,24 @@ function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, option
     from: tally.from,
     until: tally.until,
   }
+}
+
+/** Those who act, and then those who stand behind them, as far as they are not granted it anyway. */
+function coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<number>): readonly Grant[] {
+  const acting = cells.filter((cell) => cell.acting > 0)
+  const { grants } = coverCells(acting, land, { active, setsAside: false })
+  const granted = new Set<string>()
+  for (const { subject, target, action } of grants) {
+    // What a call is granted for is bound to its arguments, and those behind are not asked about them.
+    if (action.isCall) continue
+    const who = subject.named.length > 0 ? subject.named : land.members(subject.kind, subject.groups)
+    for (const one of who) for (const resource of target.grants) granted.add(`${action.number} ${one} ${resource}`)
+  }
+  const behind = cells.filter(
+    ({ acting: own, action, principal, resource }) =>
+      own === 0 && !granted.has(`${action.number} ${principal} ${resource}`),
+  )
+  return [...grants, ...coverCells(behind, land, { active, setsAside: false, isBehind: true }).grants]
 }
 
 const CAUTIONS: readonly Caution[] = ['untrusted', 'alone', 'burst', 'elevated', 'administration']

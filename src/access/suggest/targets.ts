@@ -23,13 +23,15 @@ export interface Target {
  * - Never for columns and tools, of which each one counts; never where what was not reached is to be kept closer than
  *   what was; never for a whole environment.
  *
+ * Whoever is only behind what others do is granted it more widely: those who act are bounded themselves.
+ *
  * `isSupported` says whether a target is one that those who share it have in common: only such are put together.
  */
 export function targetsFor(
   cells: readonly Cell[],
   action: LandscapeAction,
   land: Landscape,
-  isSupported: (resources: readonly number[]) => boolean,
+  { isSupported, isBehind }: TargetOptions,
 ): readonly Target[] {
   const counts = new Map<number, number>()
   const folded = new Set<number>()
@@ -45,10 +47,12 @@ export function targetsFor(
   }
   for (const { container, all } of containersOf(counts.keys(), action, land)) {
     const parts = partsIn(all, targets)
-    const shared = parts.filter(({ touched, isContainer }) => isSupported(touched) || (!isContainer && isOwn(parts)))
+    const shared = isBehind
+      ? parts
+      : parts.filter(({ touched, isContainer }) => isSupported(touched) || (!isContainer && isOwn(parts)))
     if (shared.length < 2) continue
     const touched = shared.flatMap((part) => part.touched)
-    if (!isWorthIt({ all, touched, parts: shared.length, counts, action, land, container })) continue
+    if (!isWorthIt({ all, touched, parts: shared.length, counts, action, land, container, isBehind })) continue
     for (const part of shared) for (const resource of part.touched) targets.delete(resource)
     const target = { container, isContainer: true, grants: all, touched }
     for (const resource of touched) targets.set(resource, target)
@@ -67,16 +71,13 @@ function containersOf(resources: Iterable<number>, action: LandscapeAction, land
   const containers = new Set<number>()
   for (const resource of resources) {
     for (const one of land.within(resource)) containers.add(one)
-    if (CAN_HOLD.has(land.uidOf(resource).type)) containers.add(resource)
+    if (land.holds(resource, action)) containers.add(resource)
   }
   return [...containers]
     .map((container) => ({ container, all: land.below(container, action) }))
     .filter(({ all, container }) => all.length > 1 && land.uidOf(container).type !== 'Environment')
     .sort((a, b) => a.all.length - b.all.length || a.container - b.container)
 }
-
-/** Resources that can be asked about themselves and hold others. */
-const CAN_HOLD: ReadonlySet<string> = new Set(['Dataset', 'Table', 'Index', 'Model', 'TrainingJob', 'ToolServer'])
 
 function partsIn(all: readonly number[], targets: ReadonlyMap<number, Target>): readonly Target[] {
   const found = new Set<Target>()
@@ -88,6 +89,11 @@ function partsIn(all: readonly number[], targets: ReadonlyMap<number, Target>): 
   return [...found].filter(({ touched }) => touched.every((one) => inside.has(one)))
 }
 
+export interface TargetOptions {
+  readonly isSupported: (resources: readonly number[]) => boolean
+  readonly isBehind: boolean
+}
+
 interface Considered {
   readonly container: number
   readonly all: readonly number[]
@@ -96,24 +102,26 @@ interface Considered {
   readonly counts: ReadonlyMap<number, number>
   readonly action: LandscapeAction
   readonly land: Landscape
+  readonly isBehind: boolean
 }
 
 const MOST = 0.5
 const LISTED = 16
 const NEW_ONES = 0.02
 
-function isWorthIt({ container, all, touched, parts, counts, action, land }: Considered): boolean {
+function isWorthIt({ container, all, touched, parts, counts, action, land, isBehind }: Considered): boolean {
   const reached = new Set(touched)
   const unseen = all.filter((one) => !reached.has(one))
   if (unseen.length === 0) return true
-  const types = new Set(unseen.map((one) => land.uidOf(one).type))
-  if ([...types].some((type) => EACH_COUNTS.has(type))) return false
   const closest = Math.max(...touched.map((one) => land.rank(one)))
   if (unseen.some((one) => land.rank(one) > closest)) return false
+  const isShorter = 1 + Math.log2(1 + unseen.length) < parts
+  if (isBehind) return isShorter
+  if (unseen.some((one) => EACH_COUNTS.has(land.uidOf(one).type))) return false
   const isOpen = touched.length >= 4 && shareOfNew(touched, counts) >= NEW_ONES
   if (!action.isRead) return isOpen && land.uidOf(container).type !== 'Project'
   if (!isOpen && touched.length < LISTED && touched.length < Math.max(3, all.length * MOST)) return false
-  return 1 + Math.log2(1 + unseen.length) < parts
+  return isShorter
 }
 
 const EACH_COUNTS: ReadonlySet<string> = new Set(['Column', 'Tool', 'Secret', 'AccessPoint', 'Weights'])
