@@ -30,6 +30,9 @@ import { checkResources } from './resource-manifest.ts'
 import { type Roles, rolesOf } from './roles.ts'
 import { schemaInForce } from './schema-in-force.ts'
 import { type SearchPage, type SearchQuestion, searchPage } from './search.ts'
+import { knownWorld } from './suggest/known-world.ts'
+import { type Suggestion, type SuggestOptions, suggestPolicies } from './suggest/suggest.ts'
+import type { Observed } from './suggest/tally.ts'
 import type { Vocabulary } from './vocabulary.ts'
 import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
@@ -138,6 +141,8 @@ export interface Access {
   locksOut(asker: Context, entries: readonly WantedEntry[]): Promise<boolean>
   /** What could be granted, for requests for access. */
   readonly grantable: Grantable
+  /** The least that has to be granted for these decisions; see `suggestPolicies`. Nothing is put in force. */
+  suggest(decisions: AsyncIterable<Observed> | Iterable<Observed>, options: SuggestOptions): Promise<Suggestion>
   /** The actions of the schema, groups among them. */
   readonly actionNames: ReadonlySet<string>
 }
@@ -281,6 +286,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       supposing: policies.supposing,
     }),
     lists: known.lists,
+    suggest: (decisions, options) => suggestPolicies(decisions, knownWorld(known, tenant), options),
     refusalsBy(ctx, question, entries) {
       const book = listBook()
       const common = { source: '', addedBy: '', addedAt: 0 }

@@ -185,7 +185,7 @@ function fileText(
 /** Why something is left out, in a sentence. */
 export const CAUTIONS: Readonly<Record<Caution, string>> = {
   untrusted: 'reached on untrusted content: what a document, a mail or a page says has chosen an argument',
-  alone: 'one agent does what no other of its type does',
+  alone: 'one agent does what no other of its type does, or somebody stood behind it',
   burst: 'seen only in a burst of requests, far above what its type ever does',
   elevated: 'elevated: needs somebody to say that it is meant',
   administration: 'administers Sallyport itself',

@@ -142,26 +142,29 @@ function roleLinks(
   return found
 }
 
-/** Those that grant too much beyond what was seen say instead what was seen, one by one, or are left out. */
+/** Those that grant too much beyond what was seen say instead who did what, one by one, or are left out. */
 function withoutBroad(drafts: readonly Draft[], land: Landscape, most: number) {
   const kept: Draft[] = []
   const broad: Draft[] = []
   for (const draft of drafts) {
-    const narrow = excessIn(draft, land).beyond > most ? oneByOne(draft) : draft
-    if (narrow !== undefined && excessIn(narrow, land).beyond <= most) kept.push(narrow)
+    if (excessIn(draft, land).beyond <= most) kept.push(draft)
+    else if (draft.cells.size <= MOST_LISTED) kept.push(...statementsOf(oneByOne(draft, land), land))
     else broad.push(draft)
   }
   return { kept, broad }
 }
 
-const MOST_LISTED = 64
+const MOST_LISTED = 200
 
-function oneByOne(draft: Draft): Draft | undefined {
-  const cases = draft.cases.map(({ subject, targets }) => ({
-    subject,
-    targets: targets.flatMap((target) =>
-      target.touched.map((container) => ({ container, isContainer: false, grants: [container], touched: [container] })),
-    ),
-  }))
-  return cases.some(({ targets }) => targets.length > MOST_LISTED) ? undefined : { ...draft, cases }
+function oneByOne({ cells }: Draft, land: Landscape): readonly Grant[] {
+  return [...cells].map((cell) => {
+    const { action, principal, resource, isFolded } = cell
+    const grants = isFolded ? land.below(resource, action) : [resource]
+    return {
+      subject: { kind: land.uidOf(principal).type, groups: [], named: [principal] },
+      action,
+      target: { container: resource, isContainer: isFolded, grants, touched: [resource] },
+      cells: [cell],
+    }
+  })
 }

@@ -1,0 +1,112 @@
+import { describeSchema, type Engine, type Entities, type EntityJson, jsonOf, type Uid } from '../../cedar/index.ts'
+import type { Known } from '../decide-chain.ts'
+import type { PolicySet } from '../policy-set.ts'
+import { PRINCIPAL_TYPES } from './landscape.ts'
+import type { SuggestWorld } from './suggest.ts'
+import type { InForce } from './take-away.ts'
+
+/** What is in force and in memory, as suggestions need it. */
+export function knownWorld({ set, entities: index }: Pick<Known, 'set' | 'entities'>, tenant: string): SuggestWorld {
+  const entities = index.with(undefined)
+  const list = [...entities.nodes()].filter(({ ref }) => !isAction(ref.type))
+  return {
+    tenant,
+    schema: set.schema.text,
+    entities: list.map(({ ref, attributes, parents }): EntityJson => {
+      const attrs = RANKED.flatMap((name) => {
+        const value = attributes[name]
+        return value === undefined ? [] : [[name, jsonOf(value)] as const]
+      })
+      const uid = { type: ref.type, id: ref.id }
+      return { uid, attrs: Object.fromEntries(attrs), parents: parents.refs.map(({ type, id }) => ({ type, id })) }
+    }),
+    inForce: inForceOf(set, entities),
+  }
+}
+
+function isAction(type: string): boolean {
+  return type === 'Action' || type.endsWith('::Action')
+}
+
+const RANKED = ['classification', 'sensitivity']
+
+function inForceOf(set: PolicySet, entities: Entities): InForce {
+  const { engine, ceilings, roles } = set
+  const all = [...engine.policies()]
+  const own = all.filter(
+    ({ id, effect, link, position }) =>
+      effect === 'permit' &&
+      link === undefined &&
+      !ceilings.byPolicy.has(id) &&
+      position.source?.startsWith('foundation/') !== true,
+  )
+  const templates = new Map([...engine.templates()].map((template) => [template.id, template]))
+  const linked = engine.with({
+    remove: all.filter(({ link }) => link === undefined).map(({ id }) => id),
+    onError: 'skip',
+    isValidated: true,
+  })
+  return {
+    policies: own.map(({ id, position }) => ({ id, source: position.source ?? '', line: position.line })),
+    roles: [...roles.byAssignee].flatMap(([key, links]) => {
+      const byRole = new Map<string, InForce['roles'][number]>()
+      for (const { link } of links) {
+        const template = templates.get(link.templateId)
+        const role = template?.annotations.role
+        const resource = link.values['?resource']
+        if (role === undefined) continue
+        const place = resource === undefined || resource.type === 'Tenant' ? undefined : resource
+        const at = `${role} ${place?.type} ${place?.id}`
+        const known = byRole.get(at)
+        byRole.set(at, {
+          role,
+          assignee: assigneeOf(key),
+          on: place,
+          links: [...(known?.links ?? []), link.newId],
+          actions: [...(known?.actions ?? []), ...(template?.actions ?? []).map(({ id }) => id)],
+        })
+      }
+      return [...byRole.values()]
+    }),
+    rolesGrant(principal, action, resource) {
+      const uid = set.schema.vocabulary.uidOf(action)
+      // A role whose template asks for facts grants nothing here: a statement may then say again what it does.
+      return linked.decide({ principal, action: uid, resource, context: {} }, entities).reasons
+    },
+    wouldAllow: (policy) => wouldAllow(policy, set, entities),
+  }
+}
+
+function assigneeOf(key: string): Uid {
+  const at = key.indexOf('::')
+  return { type: key.slice(0, at), id: key.slice(at + 2) }
+}
+
+const MOST_ASKED = 100_000
+
+/** Requests that a policy alone would allow, where facts and arguments are as it wishes. */
+function wouldAllow(policy: string, { engine, schema }: PolicySet, entities: Entities): number | undefined {
+  const others = [...engine.policies()].filter(({ id }) => id !== policy)
+  const alone: Engine = engine.with({ remove: others.map(({ id }) => id), onError: 'skip', isValidated: true })
+  const byType = new Map<string, Uid[]>()
+  for (const { ref } of entities.nodes()) {
+    const list = byType.get(ref.type)
+    if (list === undefined) byType.set(ref.type, [ref])
+    else list.push(ref)
+  }
+  let asked = 0
+  let allowed = 0
+  for (const { uid, principals, resources } of describeSchema(schema.text).actions) {
+    for (const principal of principals
+      .filter((type) => PRINCIPAL_TYPES.has(type))
+      .flatMap((type) => byType.get(type) ?? [])) {
+      for (const resource of resources.flatMap((type) => byType.get(type) ?? [])) {
+        asked++
+        if (asked > MOST_ASKED) return undefined
+        const { decision, errors } = alone.decide({ principal, action: uid, resource, context: {} }, entities)
+        if (decision === 'allow' || errors.length > 0) allowed++
+      }
+    }
+  }
+  return allowed
+}
