@@ -17,6 +17,7 @@ import {
   type PolicyDifference,
   type PolicySet,
 } from './policy-set.ts'
+import { type PolicyReads, readsOf } from './reads.ts'
 import type { AccessRequest, PolicyDecision } from './request.ts'
 import { parseSchema, type Schema } from './schema.ts'
 import { type SearchPage, type SearchRequest, search } from './search.ts'
@@ -124,6 +125,8 @@ export interface Engine {
   policies(): IterableIterator<PolicyInfo>
   /** Policies with slots, which decide nothing until they are linked. */
   templates(): IterableIterator<PolicyInfo>
+  /** What each policy and each template can look at. */
+  reads(): IterableIterator<PolicyReads>
 }
 
 interface EngineState {
@@ -183,6 +186,10 @@ function engineOf(state: EngineState): Engine {
     policies,
     *templates() {
       for (const { info } of values(set.templates)) yield info
+    },
+    *reads() {
+      for (const { id, scope, conditions } of policies()) yield readsOf(id, scope.action, conditions)
+      for (const { info, action, conditions } of values(set.templates)) yield readsOf(info.id, action, conditions)
     },
   }
 }

@@ -1,4 +1,5 @@
 import { CedarError, errorOf, type Problem } from './errors.ts'
+import type { Constraint } from './expression.ts'
 import { type DetailedError, official } from './official.ts'
 import type { Bound, Only, Policy, PolicyInfo, PolicySource, Template, TemplateLink } from './policy.ts'
 import { type ReadPolicy, readPolicyJson } from './policy-json.ts'
@@ -60,10 +61,10 @@ function bounded(policy: Policy, only: Only | undefined): Policy {
   return { ...policy, only, bounds }
 }
 
-function boundedTemplate({ info, link }: Template, only: Only | undefined): Template {
-  return only === undefined
-    ? { info, link }
-    : { info: { ...info, only }, link: (values) => bounded(link(values), only) }
+function boundedTemplate(template: Template, only: Only | undefined): Template {
+  if (only === undefined) return template
+  const { info, link } = template
+  return { ...template, info: { ...info, only }, link: (values) => bounded(link(values), only) }
 }
 
 type ParsedPart =
@@ -112,11 +113,20 @@ function parsePart(
       : { actions: read.actions.map(({ type, id }) => ({ type, id })) }),
   }
   return part.isTemplate
-    ? { kind: 'template', template: { info, link: (link) => linkPolicy(info, read, link) } }
+    ? { kind: 'template', template: templateOf(info, read) }
     : {
         kind: 'policy',
         policy: { ...info, scope: read.scope({}), bounds: [], conditions: read.conditions },
       }
+}
+
+function templateOf(info: PolicyInfo, read: ReadPolicy): Template {
+  const { actions, conditions } = read
+  const action: Constraint =
+    actions === undefined
+      ? { kind: 'any' }
+      : { kind: 'in', uids: actions.map(({ type, id }) => new EntityRef(type, id)) }
+  return { info, action, conditions, link: (link) => linkPolicy(info, read, link) }
 }
 
 function officialJson(text: string, isTemplate: boolean): ReturnType<ReturnType<typeof official>['policyToJson']> {

@@ -56,6 +56,8 @@ export interface Bound {
 /** A policy with slots. It decides nothing until it is linked. */
 export interface Template {
   readonly info: PolicyInfo
+  readonly action: Constraint
+  readonly conditions: readonly Condition[]
   /** The policy that comes of filling the slots. Throws `policies_invalid` where a value is missing or too much. */
   readonly link: (link: TemplateLink) => Policy
 }
