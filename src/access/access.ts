@@ -10,6 +10,15 @@ import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import { type FilterQuestion, filterForChain } from './filter.ts'
 import { type Foundation, foundationFiles } from './foundation.ts'
+import {
+  declaredChange,
+  entityChange,
+  listChange,
+  rolesChange,
+  type WorldChange,
+  type WorldListener,
+  worldVersions,
+} from './history/world-versions.ts'
 import type { PolicyFile } from './layers.ts'
 import { type Counting, type LimitsInForce, limitsInForce } from './limits/in-force.ts'
 import { createLimits } from './limits/limits.ts'
@@ -133,6 +142,13 @@ export interface Access {
   basis(): unknown
   /** What stands behind a decision besides its facts, for its record: roles and levels of the chain, the resource's state. */
   recordedState(ctx: Context, resource: EntityRef): RecordedState
+  /**
+   * Counts the states of what decisions look at, from `version` on; `listener` is told of every change with the version
+   * that it makes. Decisions say which version they were made in.
+   */
+  keepStates(version: number, listener: WorldListener): void
+  /** All that decisions look at in memory, as changes from nothing. */
+  state(): Iterable<WorldChange>
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */
   readonly lists: ListBook
   /** Why these entries of deny lists alone would refuse a request. */
@@ -158,6 +174,8 @@ export interface Candidate {
 /** Opens the decision point of a tenant. Throws `policies_invalid`. */
 export function openAccess(foundation: Foundation, tenant = ''): Access {
   const own = foundationFiles(foundation)
+  const world = worldVersions()
+  let declared: ReadonlySet<string> = new Set()
   const policies = policiesInForce(
     { schema: foundation.schema, own, tenant },
     {
@@ -166,13 +184,21 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
         fitting(() => set.schema !== known.set.schema && known.entities.setSchema(set.schema.text))
         known = { ...known, set }
       },
+      onRoles(changes, nowDeclared) {
+        const isOther = nowDeclared !== declared
+        declared = nowDeclared
+        world.note(() => [...(isOther ? [declaredChange(nowDeclared)] : []), ...changes.map(rolesChange)])
+      },
     },
   )
   let known: Known = {
     set: policies.current(),
-    entities: entityIndex(foundation.schema),
-    lists: listBook(),
+    entities: entityIndex(foundation.schema, (_, said) =>
+      world.note(() => said().map(({ source, uid, text }) => entityChange(source, uid, text))),
+    ),
+    lists: listBook((changes) => world.note(() => changes().map((change) => listChange(change, change.entry)))),
     timeOf: undefined,
+    world,
   }
   const builtIn = rolesOf(known.set.engine)
   const { actions } = describeSchema(foundation.schema)
@@ -280,6 +306,13 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     revision: () => known.set.revision,
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
     basis: () => known.set,
+    keepStates: (version, listener) => world.keep(version, listener),
+    *state() {
+      yield declaredChange(policies.declared())
+      for (const change of policies.linked()) yield rolesChange(change)
+      for (const { source, uid, text } of known.entities.said()) yield entityChange(source, uid, text)
+      for (const entry of known.lists.entries()) yield listChange(entry, entry)
+    },
     grantable: createGrantable({
       known: () => known,
       declared: policies.declared,

@@ -23,10 +23,15 @@ import { statedEntities } from './stated-entity.ts'
  * they look at what is allowed otherwise, and nothing here uses anything up.
  */
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
-  const decision = decideLayers(ctx, question, known)
-  return known.set.limits === undefined
-    ? decision
-    : (known.limits?.look(ctx, question, decision) ?? uncounted(decision))
+  const at = inOneMoment(ctx)
+  const decision = decideLayers(at, question, known)
+  return known.set.limits === undefined ? decision : (known.limits?.look(at, question, decision) ?? uncounted(decision))
+}
+
+/** INVARIANT: all of a decision is made for one moment, the one on record: made again for it, it comes out the same. */
+function inOneMoment(ctx: Context): Context {
+  const now = ctx.clock.now()
+  return { ...ctx, clock: { now: () => now } }
 }
 
 /** Where nobody counts, what is limited is denied. */
@@ -63,6 +68,7 @@ function decideLayers(ctx: Context, question: Question, known: Known): Decision 
     errors,
     revision: set.revision,
     facts,
+    ...stateOf(judged),
     ...(remedy === undefined ? {} : { remedy }),
     ...(advice.length === 0 ? {} : { advice }),
     ...(wanted === undefined ? {} : { withheld: 'approval' as const }),
@@ -73,8 +79,15 @@ function allowed(judged: Judgement, set: PolicySet): Decision {
   const reasons = judged.links.flatMap(({ principal, verdict }) =>
     verdict.grants.map((policy) => reasonOf(set, policy, principal)),
   )
-  return { decision: 'allow', reasons, errors: faultsOf(judged), revision: set.revision, facts: judged.facts }
+  const { facts } = judged
+  return { decision: 'allow', reasons, errors: faultsOf(judged), revision: set.revision, facts, ...stateOf(judged) }
 }
+
+function stateOf({ state }: Judgement): { readonly state?: number } {
+  return state === undefined ? NOTHING : { state }
+}
+
+const NOTHING = Object.freeze({})
 
 function faultsOf({ links }: Judgement): readonly PolicyFault[] {
   return links.flatMap(({ principal, verdict }) =>
@@ -163,6 +176,8 @@ export interface Judgement {
   readonly listed: readonly Reason[]
   readonly facts: { readonly [name: string]: Json }
   readonly hindrance: Hindrance
+  /** Of what was looked at. */
+  readonly state: number | undefined
 }
 
 export function judgeChain(ctx: Context, question: Question, known: Known): Judgement {
@@ -185,7 +200,7 @@ export function judgeChain(ctx: Context, question: Question, known: Known): Judg
     }
     return { principal, verdict }
   })
-  return { links, outside, listed, facts: context, hindrance }
+  return { links, outside, listed, facts: context, hindrance, state: known.world?.version }
 }
 
 export function couldAllowForChain(ctx: Context, question: Question, known: Known): boolean {
@@ -221,6 +236,10 @@ export interface Known {
   readonly modes?: ModesInForce | undefined
   readonly approvals?: ApprovalLook | undefined
   readonly limits?: Pick<Limits, 'look' | 'share'> | undefined
+  /** Which state of all this it is, where states are kept. */
+  readonly world?: { readonly version: number | undefined } | undefined
+  /** The context on record, where a decision is made again: nothing of it is found out anew. */
+  readonly recorded?: ((ctx: Context) => { readonly [name: string]: Json }) | undefined
 }
 
 /** A question as the policy engine takes it. */
@@ -233,6 +252,8 @@ export interface Prepared {
 
 export function prepare(ctx: Context, question: Question, known: Known): Prepared {
   const prepared = prepareWithoutUsage(ctx, question, known)
+  // What was used of limits is on record too.
+  if (known.recorded !== undefined) return prepared
   const share = known.set.looksAtUsage ? known.limits?.share(ctx, question) : undefined
   return share === undefined ? prepared : { ...prepared, context: { ...prepared.context, usage: { share } } }
 }
@@ -242,8 +263,12 @@ export function prepareWithoutUsage(ctx: Context, question: Question, known: Kno
   const { entities: index, timeOf, set } = known
   const action = set.schema.vocabulary.uidOf(question.action)
   const stated = statedEntities(ctx, question, set.schema.vocabulary, index)
-  const facts = factsOf(ctx, question, timeOf)
   index.expire(ctx.clock.now())
+  const recorded = known.recorded?.(ctx)
+  if (recorded !== undefined) {
+    return { context: recorded, entities: index.with(stated), resource: question.resource, action }
+  }
+  const facts = factsOf(ctx, question, timeOf)
   if (question.call === undefined || question.call === 'unknown') {
     return { context: facts, entities: index.with(stated), resource: question.resource, action }
   }

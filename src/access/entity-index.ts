@@ -19,6 +19,8 @@ export interface EntityIndex {
   checkSchema(schema: string): void
   /** Reads everything anew with another schema. */
   setSchema(schema: string): void
+  /** All that sources have said and still holds, as JSON. */
+  said(): Iterable<SaidEntity>
   /** One entity as all sources together have it. */
   entity(uid: { readonly type: string; readonly id: string }): EntityJson | undefined
   /** The entities, and for one question some more. */
@@ -30,8 +32,18 @@ export interface SourceChange {
   readonly remove?: readonly { readonly type: string; readonly id: string }[]
 }
 
-/** `schema` declares the groups of actions. */
-export function entityIndex(declared: string): EntityIndex {
+/** What one source says of one entity; without a text, nothing any more. */
+export interface SaidEntity {
+  readonly source: string
+  readonly uid: { readonly type: string; readonly id: string }
+  readonly text: string | undefined
+}
+
+/** `declared` is the schema, with the groups of actions. `onChange` is told what is seen by the next decision. */
+export function entityIndex(
+  declared: string,
+  onChange: (source: string, said: () => readonly SaidEntity[]) => void = () => undefined,
+): EntityIndex {
   let schema = declared
   let bySource: ReadonlyMap<string, Source> = new Map()
   /** When what a source says ends, by source and key; and when the first of them does. */
@@ -43,6 +55,8 @@ export function entityIndex(declared: string): EntityIndex {
     else ends.set(id, { source, key, until })
     firstEnd = Math.min(firstEnd, until ?? firstEnd)
   }
+  const tell = (name: string, source: Source, touched: readonly string[]): void =>
+    onChange(name, () => touched.map((key) => ({ source: name, uid: uidOf(key), text: source.get(key)?.text })))
   const change = (name: string, changes: ReadonlyMap<string, Entry | undefined>): void => {
     const source = bySource.get(name) ?? new Map<string, Entry>()
     const touched = [...changes.keys()].filter((key) => source.get(key)?.text !== changes.get(key)?.text)
@@ -59,6 +73,7 @@ export function entityIndex(declared: string): EntityIndex {
       set(source, before)
       throw error
     }
+    tell(name, source, touched)
   }
   let all = Entities.fromJson([], schema)
   return {
@@ -74,6 +89,7 @@ export function entityIndex(declared: string): EntityIndex {
       const next = withSource(bySource, source, after)
       all = touched.length > all.size / 4 ? rebuilt(next, schema) : changed(all, next, touched)
       bySource = next
+      tell(source, after, touched)
     },
     change(source, { put = [], remove = [] }) {
       const changes = new Map<string, Entry | undefined>()
@@ -98,6 +114,11 @@ export function entityIndex(declared: string): EntityIndex {
       all = rebuilt(bySource, next)
       schema = next
     },
+    *said() {
+      for (const [source, entries] of bySource) {
+        for (const [key, { text }] of entries) yield { source, uid: uidOf(key), text }
+      }
+    },
     entity: (uid) => merged(keyOf(uid), bySource),
     with: (more) => (more === undefined || more.length === 0 ? all : all.with({ put: more })),
   }
@@ -109,12 +130,13 @@ interface Entry {
 }
 type Source = Map<string, Entry>
 
-/** Who knows a thing best: what these say of it counts, whatever others say. */
+/** Who knows a thing best: what these say of it counts, whatever others say. Of the others, the first by name. */
 const FIRST = ['tenant', 'directory', 'catalog']
 
 function withSource(sources: ReadonlyMap<string, Source>, name: string, source: Source): ReadonlyMap<string, Source> {
   const rank = (one: string): number => (FIRST.includes(one) ? FIRST.indexOf(one) : FIRST.length)
-  return new Map([...new Map(sources).set(name, source)].sort(([a], [b]) => rank(a) - rank(b)))
+  const byRank = ([a]: [string, Source], [b]: [string, Source]): number => rank(a) - rank(b) || (a < b ? -1 : 1)
+  return new Map([...new Map(sources).set(name, source)].sort(byRank))
 }
 
 function set(source: Source, entries: readonly (readonly [string, Entry | undefined])[]): void {

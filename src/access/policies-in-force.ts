@@ -35,6 +35,8 @@ export interface PoliciesInForce {
   setRoles(roles: Roles): void
   /** What somebody has now. */
   grantsOf(assignee: RoleChange['assignee']): readonly RoleGrant[]
+  /** All that somebody has, and that counts in the set in force. */
+  linked(): Iterable<RoleChange>
   /** Roles that the tenant has declared. */
   declared(): ReadonlySet<string>
   /** The set with one grant more; nothing is put in force. Throws `policies_invalid`. */
@@ -58,12 +60,14 @@ export interface Enforcing {
   check(set: PolicySet): void
   /** Called with each set that takes the place of the one before. What it throws leaves that one in force. */
   enforce(set: PolicySet): void
+  /** Told afterwards whose roles count differently. */
+  onRoles(changes: readonly RoleChange[], declared: ReadonlySet<string>): void
 }
 
 /** `own` ships with the product and always stays. Throws `policies_invalid`. */
 export function policiesInForce(
   { schema, own, tenant }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly tenant: string },
-  { check, enforce }: Enforcing,
+  { check, enforce, onRoles }: Enforcing,
 ): PoliciesInForce {
   // What was validated was so against one schema.
   let validations: ReadonlyMap<string, PolicyValidation> = new Map()
@@ -81,6 +85,8 @@ export function policiesInForce(
 
   let declared: ReadonlySet<string> = new Set()
   const held = new Map<string, RoleChange>()
+  /** Those whose roles the set in force could not be given. */
+  const unlinked = new Map<string, RoleChange>()
   const making = (of: PolicySet): RoleMaking => ({ tenant, declared, validation: validationFor(of) })
   /** Whose roles have changed, for sets that are being prepared. */
   const watchers = new Set<(change: RoleChange) => void>()
@@ -144,6 +150,13 @@ export function policiesInForce(
           throw error
         }
         last = undefined
+        if (unlinked.size > 0) {
+          onRoles(
+            [...unlinked].map(([key, change]) => held.get(key) ?? without(change)),
+            declared,
+          )
+          unlinked.clear()
+        }
         const validation = validationFor(set)
         validations = new Map([[set.schema.text, validation]])
         validation.keepOnly(set.engine)
@@ -157,9 +170,13 @@ export function policiesInForce(
       const changes = [...gone.filter((change) => change !== undefined).map(without), ...next.values()]
       put(changeRoles(set, changes, { ...making(set), declared: roles.declared }))
       declared = roles.declared
+      const others = changes.filter((change) => unlinked.has(keyOf(change.assignee)) || isOther(change, held))
       for (const change of changes) noteRoles(change)
+      unlinked.clear()
+      onRoles(others, declared)
     },
     grantsOf: (assignee) => held.get(keyOf(assignee))?.grants ?? [],
+    linked: () => [...held].filter(([key]) => !unlinked.has(key)).map(([, change]) => change),
     declared: () => declared,
     supposing(grant) {
       const { assignee } = grant
@@ -175,8 +192,12 @@ export function policiesInForce(
           put(changeRoles(set, changes, making(set)))
         } catch (error) {
           put(changeRoles(set, changes.map(without), making(set)))
+          for (const change of changes) unlinked.set(keyOf(change.assignee), change)
+          onRoles(changes.map(without), declared)
           throw error
         }
+        for (const change of changes) unlinked.delete(keyOf(change.assignee))
+        onRoles(changes, declared)
       }
     },
   }
@@ -184,6 +205,10 @@ export function policiesInForce(
 
 /** Assignees whose roles are changed before others get their turn. */
 const AT_ONCE = 20
+
+function isOther({ assignee, grants }: RoleChange, held: ReadonlyMap<string, RoleChange>): boolean {
+  return JSON.stringify(held.get(keyOf(assignee))?.grants ?? []) !== JSON.stringify(grants)
+}
 
 function without({ assignee }: RoleChange): RoleChange {
   return { assignee, grants: [] }

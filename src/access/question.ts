@@ -71,6 +71,8 @@ export interface Decision {
   readonly errors: readonly PolicyFault[]
   /** Names the exact set of policies and the schema that decided. */
   readonly revision: string
+  /** Names what was looked at in memory, where its states are kept; see `keepStates`. */
+  readonly state?: number
   /** What would help, on a denial, in words for the caller. */
   readonly remedy?: string
   /** What would help, on a denial, as far as anything would; all of it is needed. */

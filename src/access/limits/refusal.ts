@@ -11,7 +11,7 @@ export interface Unmet {
 
 /** The denial that an allowed decision becomes. */
 export function refusalOf(decision: Decision, unmet: readonly Unmet[]): Decision {
-  const { revision, facts, errors } = decision
+  const { revision, facts, errors, state } = decision
   const waits = unmet.map(({ wait }) => wait)
   const seconds = waits.reduce<number | undefined>(
     (longest, wait) => (longest === undefined || wait === undefined ? undefined : Math.max(longest, wait)),
@@ -23,6 +23,7 @@ export function refusalOf(decision: Decision, unmet: readonly Unmet[]): Decision
     errors,
     revision,
     facts,
+    ...(state === undefined ? {} : { state }),
     remedy: remedyOf(unmet, seconds),
     ...(seconds === undefined ? {} : { advice: [{ kind: 'wait', seconds }] }),
     withheld: 'limit',

@@ -40,7 +40,11 @@ export interface ListBook {
   readonly version: number
 }
 
-export function listBook(): ListBook {
+/** `onChange` is told what the next decision sees: the entry, or that there is none of this id any more. */
+export function listBook(
+  onChange: (changes: () => readonly { readonly id: string; readonly entry: ListEntry | undefined }[]) => void = () =>
+    undefined,
+): ListBook {
   const byId = new Map<string, ListEntry>()
   const shelves = new Map<string, Shelf>()
   let version = 0
@@ -55,8 +59,9 @@ export function listBook(): ListBook {
   }
   return {
     refusals: (request, now) => (shelves.size === 0 ? NONE : refusalsOf(request, shelves.values(), now)),
-    put(entries) {
+    put(given) {
       version++
+      const entries = [...given]
       for (const entry of entries) {
         drop(entry.id)
         byId.set(entry.id, entry)
@@ -65,10 +70,13 @@ export function listBook(): ListBook {
         shelves.set(key, shelf)
         shelf.add(entry)
       }
+      if (entries.length > 0) onChange(() => entries.map((entry) => ({ id: entry.id, entry })))
     },
-    remove(ids) {
+    remove(given) {
       version++
+      const ids = [...given].filter((id) => byId.has(id))
       for (const id of ids) drop(id)
+      if (ids.length > 0) onChange(() => ids.map((id) => ({ id, entry: undefined })))
     },
     get: (id) => byId.get(id),
     entries: () => byId.values(),
