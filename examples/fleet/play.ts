@@ -76,7 +76,7 @@ async function throughGateway(request: FleetRequest, cast: Cast, random: Random,
   const isAllowed = found.every(isPermitted)
   const reserved = isAllowed ? await tenant.access.reserve(ctx, questions, found) : undefined
   const decisions = reserved?.refused ?? (isAllowed ? found : await tenant.access.ask(ctx, questions, found))
-  const outcome = decisions.every(isPermitted) ? 'allow' : 'deny'
+  const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
   const record = await recordDecision(
     ctx,
     { questions, decisions, outcome, detail: { method: request.questions[0].action } },

@@ -10,6 +10,7 @@ import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import { type FilterQuestion, filterForChain } from './filter.ts'
 import { type Foundation, foundationFiles } from './foundation.ts'
+import { type RecordedInputs, recordedInputs } from './history/recorded-inputs.ts'
 import {
   declaredChange,
   entityChange,
@@ -142,6 +143,8 @@ export interface Access {
   basis(): unknown
   /** What stands behind a decision besides its facts, for its record: roles and levels of the chain, the resource's state. */
   recordedState(ctx: Context, resource: EntityRef): RecordedState
+  /** What a decision was made on besides its facts and that, for its record: with it, it can be made again. */
+  recordedInputs(question: Question, decision: Decision): RecordedInputs
   /**
    * Counts the states of what decisions look at, from `version` on; `listener` is told of every change with the version
    * that it makes. Decisions say which version they were made in.
@@ -306,6 +309,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     revision: () => known.set.revision,
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
     basis: () => known.set,
+    recordedInputs: (question, decision) => recordedInputs(question, decision, known.set.reads),
     keepStates: (version, listener) => world.keep(version, listener),
     *state() {
       yield declaredChange(policies.declared())

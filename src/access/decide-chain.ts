@@ -37,8 +37,15 @@ function inOneMoment(ctx: Context): Context {
 /** Where nobody counts, what is limited is denied. */
 function uncounted(decision: Decision): Decision {
   if (decision.decision === 'deny') return decision
-  return { ...decision, decision: 'deny', reasons: [], remedy: 'the limits that may apply are not counted here' }
+  return { ...decision, ...UNCOUNTED }
 }
+
+const UNCOUNTED = {
+  decision: 'deny',
+  overruled: true,
+  reasons: [],
+  remedy: 'the limits that may apply are not counted here',
+} as const
 
 function decideLayers(ctx: Context, question: Question, known: Known): Decision {
   const { set } = known

@@ -18,6 +18,7 @@ export {
   type Unread,
   type Unreplayable,
 } from './history/recorded-decision.ts'
+export { contextChanges, personsStated, type RecordedInputs } from './history/recorded-inputs.ts'
 export type { Layer, PackUse, PolicyFile } from './layers.ts'
 export { type Holds, openHolds } from './limits/holds.ts'
 export { openLedger } from './limits/ledger.ts'

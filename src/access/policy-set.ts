@@ -3,6 +3,7 @@ import { errorText } from '../kernel/index.ts'
 import type { Asking } from './approvals/asking.ts'
 import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
+import { type PolicyReads, policyReadsSteps } from './history/policy-reads.ts'
 import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
 import { compileStatements, type StatementSet, strayLimitProblems } from './limits/statement.ts'
 import { wholeAddress } from './revisions/address.ts'
@@ -28,6 +29,8 @@ export interface PolicySet {
   readonly limits: StatementSet | undefined
   /** Whether any policy can ask what is used of limits: finding out costs as much as the limits themselves. */
   readonly looksAtUsage: boolean
+  /** What all of them can look at. */
+  readonly reads: PolicyReads
   /** The grants that roles are. */
   readonly roles: RoleLinks
 }
@@ -69,6 +72,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
   }
   if (problems.length > 0) throw invalid(problems.slice(0, 10).join('; '))
   const revision = yield* wholeAddress(base, given)
+  const limits = compileStatements(schema, files)
   return {
     schema: inForce,
     ...enginesOf(engine),
@@ -76,7 +80,8 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     roles: NO_ROLES,
     always: new Set(always),
     ceilings: { byPolicy, everywhere, byTarget },
-    limits: compileStatements(schema, files),
+    limits,
+    reads: yield* policyReadsSteps([engine, limits?.engine]),
     looksAtUsage: files.some(({ as, text }) => as !== 'limits' && /\busage\b/.test(text)),
   }
 }

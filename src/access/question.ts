@@ -83,6 +83,8 @@ export interface Decision {
   readonly observed?: Observed
   /** On a denial of what the policies permit: only this limit stands in the way, or a missing approval. */
   readonly withheld?: 'limit' | 'approval'
+  /** Policies, mandate, lists and limits said otherwise: what asked them knows better. */
+  readonly overruled?: true
   /** The facts that were decided on. */
   readonly facts: { readonly [name: string]: Json }
 }

@@ -10,6 +10,25 @@ const reason = z.object({
   policy: z.string().describe('id of the policy'),
   principal: z.string().describe('id of the principal of the chain that it was decided for'),
 })
+const decidedOn = {
+  state: z
+    .number()
+    .int()
+    .optional()
+    .describe('version of what was looked at in memory: people, roles, resources, lists'),
+  arguments: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('by JSON pointer, the values of those arguments of the call that policies in force can read'),
+  stated: object
+    .optional()
+    .describe(
+      '`attributes` and `entities` that came with the question; `listing`: any arguments; `proposed`: by a model',
+    ),
+  withheld: z.enum(['limit', 'approval']).optional().describe('on a denial, what alone stood in the way'),
+  approval: z.string().optional().describe('id of the approval that the allowance rests on'),
+  unreplayable: z.string().optional().describe('why it cannot be decided again, where that is known beforehand'),
+}
 const verdict = z
   .enum(['allow', 'deny', 'observed-deny'])
   .describe('`observed-deny`: it would have been denied, and went on because denials are only observed there')
@@ -29,7 +48,13 @@ const question = z.object({
   decision: verdict,
   observed: observed.optional(),
   reasons: z.array(reason),
-  context: object.optional(),
+  ...decidedOn,
+  errors: z.array(z.string()).optional(),
+  revision: z.string().optional().describe('where it is not that of the record'),
+  undecided: z.boolean().optional().describe('true where it could not be decided'),
+  context: object
+    .optional()
+    .describe('what differs from the question before it, or from the record; what it lacks is null'),
   argumentsDigest: z.string().optional(),
   resourceState: object.optional(),
 })
@@ -47,6 +72,7 @@ export const bodySchemas = {
   decision: z.object({
     chain: chain.min(1).describe('from the subject, on whose behalf, to the actor that made the request'),
     delegation: z.string().optional().describe('id of the delegation record that the chain was taken from'),
+    mandate: object.optional().describe('what the subject allowed the agents to do, and what that was narrowed from'),
     credential: z.string().describe('`jti` of the access token, or the id of the gateway key'),
     authentication: z
       .object({ method: z.string(), at: z.number() })
@@ -67,7 +93,7 @@ export const bodySchemas = {
     origin: object.optional().describe('where each argument came from'),
     obligations: z.json().optional().describe('what the allowance was bound to'),
     advice: z.json().optional().describe('on a denial, what would help, for programs'),
-    approval: z.string().optional().describe('id of the approval that the allowance rests on'),
+    ...decidedOn,
     remedy: z.string().optional().describe('on a denial, what the caller was told would help'),
     operation: z.string().optional().describe('which operation, in administration'),
     target: object.optional().describe('what the operation was on, in administration'),

@@ -1,4 +1,4 @@
-import type { Authentication, DelegationId, Json, PrincipalRef, TenantId, Txn } from '../kernel/index.ts'
+import type { Authentication, DelegationId, Json, Mandate, PrincipalRef, TenantId, Txn } from '../kernel/index.ts'
 
 /** What a record tells of. The position in this list stands in the leaf: only ever append to it. */
 export const RECORD_KINDS = ['decision', 'outcome', 'signin', 'token', 'change', 'alert'] as const
@@ -21,8 +21,24 @@ export type ObservedBody = {
   readonly at: readonly string[]
 }
 
+/** What a question was decided on beside who asked, what was asked and the facts, so that it can be decided again. */
+type DecidedOn = {
+  /** version of what is decided on in memory */
+  readonly state?: number
+  /** values of those arguments that policies can read, by JSON pointer */
+  readonly arguments?: JsonObject
+  /** attributes and entities that were stated with the question; whether it was about any arguments, or only proposed */
+  readonly stated?: JsonObject
+  /** what alone stood in the way of an allow */
+  readonly withheld?: 'limit' | 'approval'
+  /** the approval that an allow rests on */
+  readonly approval?: string
+  /** why it cannot be decided again */
+  readonly unreplayable?: string
+}
+
 /** One question of several that a request put at once. */
-export type DecidedQuestion = {
+export type DecidedQuestion = DecidedOn & {
   /** who was asked about, where it is not the chain of the record */
   readonly chain?: readonly PrincipalRef[]
   readonly action: string
@@ -30,16 +46,24 @@ export type DecidedQuestion = {
   readonly decision: RecordedVerdict
   readonly observed?: ObservedBody
   readonly reasons: readonly DecisionReason[]
+  readonly errors?: readonly string[]
+  /** where it is not that of the record */
+  readonly revision?: string
+  /** what differs from the context of the question before it, or of the record; what it lacks is null */
   readonly context?: JsonObject
+  /** nothing was decided: it could not be asked */
+  readonly undecided?: boolean
   readonly argumentsDigest?: string
   readonly resourceState?: JsonObject
 }
 
 /** What was asked, on which facts it was decided, and why. One for each request. */
-export type DecisionBody = {
+export type DecisionBody = DecidedOn & {
   /** from the subject to the actor */
   readonly chain: readonly PrincipalRef[]
   readonly delegation?: DelegationId
+  /** what the subject allowed, and what that was narrowed from */
+  readonly mandate?: Mandate
   /** `jti` of the access token, or the id of the gateway key */
   readonly credential: string
   readonly authentication: Authentication
@@ -56,8 +80,6 @@ export type DecisionBody = {
   readonly argumentsDigest?: string
   readonly origin?: JsonObject
   readonly advice?: Json
-  /** the approval that an allow rests on */
-  readonly approval?: string
   /** on a denial, what the caller was told would help */
   readonly remedy?: string
   /** of the administration: which operation, and on what */

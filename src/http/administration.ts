@@ -1,4 +1,4 @@
-import type { Decision, EntityRef, Question } from '../access/index.ts'
+import { type Decision, type EntityRef, personsStated, type Question } from '../access/index.ts'
 import type { DecisionBody, JsonObject } from '../audit/index.ts'
 import { type Context, type Json, SallyportError } from '../kernel/index.ts'
 import { HttpError } from './errors.ts'
@@ -33,9 +33,11 @@ export async function administer(
       body: {
         ...decisionBody(ctx, question.action, question.resource, decision),
         ...tenant.access.recordedState(ctx, question.resource),
+        ...tenant.access.recordedInputs(question, decision),
         operation: operation.summary,
         target: operation.target,
       },
+      persons: personsStated(question),
     })
     .catch((error: unknown) => {
       reserved.release()
@@ -108,6 +110,7 @@ export function decisionBody(
   return {
     chain: caller.chain,
     ...(caller.delegation === undefined ? {} : { delegation: caller.delegation }),
+    ...(caller.mandate === undefined ? {} : { mandate: caller.mandate }),
     credential: caller.credential,
     authentication: caller.authentication,
     action,

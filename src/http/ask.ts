@@ -1,4 +1,4 @@
-import { type Decision, type Reserved, verdictOf } from '../access/index.ts'
+import { contextChanges, type Decision, type RecordedInputs, type Reserved, verdictOf } from '../access/index.ts'
 import type { DecidedQuestion, DecisionBody, JsonObject } from '../audit/index.ts'
 import { type Context, SallyportError } from '../kernel/index.ts'
 import { decisionBody, denialOf } from './administration.ts'
@@ -7,7 +7,7 @@ import type { TenantFace } from './tenant-face.ts'
 /** What answering a question came to. */
 export interface Asked {
   readonly answer: unknown
-  /** What was decided, in the order in which it was asked. */
+  /** What was decided, in the order in which it was asked, each with the whole context that it was decided on. */
   readonly questions: readonly DecidedQuestion[]
   /** People who were asked about. */
   readonly persons: readonly string[]
@@ -36,6 +36,7 @@ export async function answerAsked(
   const body: DecisionBody = {
     ...decisionBody(ctx, operation.action, resource, admission),
     ...tenant.access.recordedState(ctx, resource),
+    ...tenant.access.recordedInputs(question, admission),
     operation: operation.summary,
   }
   const append = (said: Partial<DecisionBody>, persons: readonly string[], reserved: readonly Reserved[]) =>
@@ -74,7 +75,7 @@ export async function answerAsked(
   const { questions, persons, target } = asked
   const said = {
     answered: true,
-    ...(questions.length === 0 ? {} : { questions }),
+    ...(questions.length === 0 ? {} : { questions: withoutRepeats(body, questions) }),
     ...(target === undefined ? {} : { target }),
   }
   return { record: await append(said, persons, [admitted, ...asked.reserved]), answer: asked.answer }
@@ -82,11 +83,21 @@ export async function answerAsked(
 
 /** What a record says of one question of several. */
 export function decidedQuestion(
-  asked: Pick<DecidedQuestion, 'chain' | 'action' | 'resource' | 'context'>,
+  { chain, action, resource }: Pick<DecidedQuestion, 'chain' | 'action' | 'resource'>,
   decision: Decision,
+  inputs: RecordedInputs,
 ): DecidedQuestion {
   return {
-    ...asked,
+    ...(chain === undefined ? {} : { chain }),
+    action,
+    resource,
+    context: decision.facts,
+    revision: decision.revision,
+    ...(decision.approval === undefined ? {} : { approval: decision.approval }),
+    ...(decision.errors.length === 0
+      ? {}
+      : { errors: decision.errors.map(({ policy, message }) => `${policy}: ${message}`) }),
+    ...inputs,
     decision: verdictOf(decision),
     ...(decision.observed === undefined ? {} : { observed: { ...decision.observed } }),
     reasons: decision.reasons.map(({ policy, principal }) => ({
@@ -94,4 +105,19 @@ export function decidedQuestion(
       principal: `${principal.type}::${principal.id}`,
     })),
   }
+}
+
+/** Each question with what differs from the one before it: hundreds of one batch are decided on the same facts. */
+function withoutRepeats(body: DecisionBody, questions: readonly DecidedQuestion[]): readonly DecidedQuestion[] {
+  let before = body.context
+  return questions.map(({ context, revision, state, ...question }) => {
+    const changes = context === undefined ? undefined : contextChanges(before, context)
+    before = context ?? before
+    return {
+      ...question,
+      ...(changes === undefined ? {} : { context: changes }),
+      ...(revision === undefined || revision === body.revision ? {} : { revision }),
+      ...(state === undefined || state === body.state ? {} : { state }),
+    }
+  })
 }

@@ -102,14 +102,22 @@ test('a batch leaves one record, with its questions and nothing to come', async 
   assert.equal(after.length, 1)
   const [{ kind, outcome, body }] = after
   assert.deepEqual([kind, outcome, body.action, body.decision], ['decision', undefined, 'decision:ask', 'allow'])
+  // What differs from the question before: nothing but perhaps the moment.
+  const { now: _, ...differing } = body.questions[1].context ?? {}
+  assert.deepEqual(differing, {})
   assert.deepEqual(
-    body.questions.map((one: { reasons: object[] }) => ({ ...one, reasons: one.reasons.length })),
+    body.questions.map((one: { reasons: object[]; context: object }, at: number) => ({
+      ...one,
+      reasons: one.reasons.length,
+      context: at === 0 ? Object.keys(one.context).filter((name) => name !== 'now' && name !== 'time') : [],
+    })),
     [
       {
         chain: [{ kind: 'User', id: 'ada' }],
         action: 'Shop::refund',
         resource: { type: 'Shop::Order', id: 'o1' },
-        context: { resource: { total: 5 } },
+        stated: { attributes: { total: 5 } },
+        context: ['authentication', 'scope', 'network'],
         decision: 'allow',
         reasons: 1,
       },
@@ -117,6 +125,7 @@ test('a batch leaves one record, with its questions and nothing to come', async 
         chain: [{ kind: 'User', id: 'ada' }],
         action: 'Shop::refund',
         resource: { type: 'Shop::Order', id: 'o2' },
+        context: [],
         decision: 'deny',
         reasons: 0,
       },

@@ -263,7 +263,13 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
     const decision = access.decide(ctx, question)
     if (decision.decision === 'deny') return decision
     const { approval: _, ...rest } = before
-    return { ...rest, decision: 'deny', reasons: [], remedy: 'what was approved has changed meanwhile; ask again' }
+    return {
+      ...rest,
+      decision: 'deny',
+      overruled: true,
+      reasons: [],
+      remedy: 'what was approved has changed meanwhile; ask again',
+    }
   }
 
   const timer = setInterval(() => {

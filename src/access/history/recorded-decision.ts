@@ -1,5 +1,5 @@
 import type { EntityJson } from '../../cedar/index.ts'
-import type { Authentication, Json, Mandate, PrincipalRef } from '../../kernel/index.ts'
+import type { Json, Mandate, PrincipalRef } from '../../kernel/index.ts'
 import type { EntityRef } from '../question.ts'
 
 /** What a log gives back of one record; `body` is JSON that nobody has looked at yet. */
@@ -23,6 +23,8 @@ export const UNREPLAYABLE = [
   'not_decided',
   /** What was decided was another question than the one on record. */
   'other_question',
+  /** Something besides policies, mandate, lists and limits had the last word. */
+  'overruled',
   /** From before records named the state that they were decided in. */
   'state_unrecorded',
   /** The state is not in the journal: a crash came before it was written, or it was folded. */
@@ -33,6 +35,8 @@ export const UNREPLAYABLE = [
   'revision_unknown',
   /** Policies read arguments whose values are not on record. */
   'arguments_unrecorded',
+  /** More was stated with the question than a record takes. */
+  'stated_unrecorded',
   /** It depends on how much of limits was used, which nobody knows any more. */
   'limits_unrecorded',
 ] as const
@@ -69,7 +73,6 @@ export interface RecordedDecision {
   /** Version of the world. */
   readonly state: number | undefined
   readonly mandate: Mandate | undefined
-  readonly authentication: Authentication | undefined
   /** Values of those arguments that the policies of `revision` can read; `undefined` where there were none to record. */
   readonly arguments: { readonly [pointer: string]: string } | undefined
   /** By argument, who brought its value. */
@@ -128,7 +131,7 @@ const NONE: readonly never[] = Object.freeze([])
 type JsonObject = { readonly [name: string]: Json }
 
 function readBody(record: RecordToRead, body: JsonObject): RecordedDecision | undefined {
-  const { context, permissions, revision, authentication } = body
+  const { context, permissions, revision } = body
   const chain = chainIn(body.chain)
   const facts = objectIn(context)
   const said = readDecided(body)
@@ -143,7 +146,6 @@ function readBody(record: RecordToRead, body: JsonObject): RecordedDecision | un
     context: facts,
     revision,
     mandate: mandateIn(body.mandate),
-    authentication: authenticationIn(authentication),
     permissions: objectIn(permissions),
     operation: textIn(body.operation),
     isHidden: body.hidden === true,
@@ -174,7 +176,6 @@ function readQuestion(
     context,
     revision: textIn(question.revision) ?? first.revision,
     mandate: question.chain === undefined ? first.mandate : undefined,
-    authentication: question.chain === undefined ? first.authentication : undefined,
     permissions: question.chain === undefined ? first.permissions : undefined,
     operation: undefined,
     isHidden: first.isHidden,
@@ -307,10 +308,4 @@ function mandateIn(value: Json | undefined): Mandate | undefined {
   if (!Array.isArray(actions) || !Array.isArray(resources) || typeof expiresAt !== 'number') return undefined
   // Written from a `Mandate`; what it lacks covers less.
   return mandate as unknown as Mandate
-}
-
-function authenticationIn(value: Json | undefined): Authentication | undefined {
-  const authentication = objectIn(value)
-  const isOne = typeof authentication?.method === 'string' && typeof authentication.at === 'number'
-  return isOne ? (authentication as unknown as Authentication) : undefined // written from an `Authentication`
 }

@@ -1,4 +1,4 @@
-import { type Decision, type Verdict, verdictOf } from '../../access/index.ts'
+import { contextChanges, type Decision, type RecordedInputs, type Verdict, verdictOf } from '../../access/index.ts'
 import type { DecidedQuestion, DecisionBody, DecisionReason, JsonObject } from '../../audit/index.ts'
 import type { Context, Json, SallyportError } from '../../kernel/index.ts'
 import type { GatewayPorts } from '../ports.ts'
@@ -18,7 +18,7 @@ type GatewayDecision = DecisionBody & {
 
 /** What recording a decision takes of the ports. */
 type RecordPorts = {
-  readonly access: Pick<GatewayPorts['access'], 'recordedState'>
+  readonly access: Pick<GatewayPorts['access'], 'recordedState' | 'recordedInputs'>
   readonly log: GatewayPorts['log']
 }
 
@@ -98,24 +98,63 @@ function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): Gate
   if (decision?.remedy !== undefined) body.remedy = decision.remedy
   if (decision?.advice !== undefined) body.advice = decision.advice.map((one) => ({ ...one }))
   if (decision?.approval !== undefined) body.approval = decision.approval
+  if (decision !== undefined) Object.assign(body, inputsOf(question, decision, at >= 0, ports))
   if (question.argumentsDigest !== undefined) body.argumentsDigest = question.argumentsDigest
   const origin = originOf(question)
   if (origin !== undefined) body.origin = origin
   if (decided.within !== undefined) body.within = decided.within
   if (decided.hidden === true) body.hidden = true
   if (decided.detail !== undefined) body.detail = decided.detail
-  if (questions.length > 1)
-    body.questions = questions.map((one, index) => questionOf(ctx, one, decisions[index], ports))
+  if (questions.length > 1) {
+    let { context } = body
+    body.questions = questions.map((one, index) => {
+      const decision = decisions[index]
+      const { state, ...said } = questionOf(ctx, one, decision, ports)
+      const differing = differingIn(body, context, decision)
+      context = decision?.state === undefined ? context : decision.facts
+      return { ...said, ...differing, ...(state === undefined || state === body.state ? {} : { state }) }
+    })
+  }
   return body
+}
+
+/** What it was decided on. Where it was not its own question, nobody can decide it again. */
+function inputsOf(question: Asked, decision: Decision, isOwn: boolean, { access }: RecordPorts): RecordedInputs {
+  const inputs = access.recordedInputs(question, decision)
+  return isOwn || inputs.unreplayable !== undefined ? inputs : { ...inputs, unreplayable: 'other_question' }
+}
+
+/** What of a question's decision is not as the record says of the request, or of the question before it. */
+function differingIn(
+  body: GatewayDecision,
+  before: JsonObject,
+  decision: Decision | undefined,
+): Partial<DecidedQuestion> {
+  if (decision?.state === undefined) return { undecided: true }
+  const context = contextChanges(before, decision.facts)
+  const errors = errorsOf(decision)
+  return {
+    ...(context === undefined ? {} : { context }),
+    ...(errors.length === 0 ? {} : { errors }),
+    ...(decision.revision === body.revision ? {} : { revision: decision.revision }),
+    ...(decision.approval === undefined ? {} : { approval: decision.approval }),
+  }
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-function callerOf(ctx: Context): Pick<DecisionBody, 'chain' | 'delegation' | 'credential' | 'authentication'> {
-  const { chain, delegation, credential, authentication } = ctx.caller
-  return delegation === undefined
-    ? { chain, credential, authentication }
-    : { chain, delegation, credential, authentication }
+function callerOf(
+  ctx: Context,
+): Pick<DecisionBody, 'chain' | 'delegation' | 'mandate' | 'credential' | 'authentication'> {
+  const { chain, delegation, mandate, credential, authentication } = ctx.caller
+  if (delegation === undefined && mandate === undefined) return { chain, credential, authentication }
+  return {
+    chain,
+    ...(delegation === undefined ? {} : { delegation }),
+    ...(mandate === undefined ? {} : { mandate }),
+    credential,
+    authentication,
+  }
 }
 
 function questionOf(
@@ -134,6 +173,7 @@ function questionOf(
     reasons: decision === undefined ? [] : reasonsOf(decision),
     ...(question.argumentsDigest === undefined ? {} : { argumentsDigest: question.argumentsDigest }),
     ...(origin === undefined ? {} : { origin }),
+    ...(decision === undefined ? {} : inputsOf(question, decision, true, ports)),
     ...(resourceState === undefined ? {} : { resourceState }),
   }
 }

@@ -58,5 +58,5 @@ export function onlyAccepted(
 }
 
 function deny(decision: Decision): Decision {
-  return { ...decision, decision: 'deny', reasons: decision.decision === 'deny' ? decision.reasons : [] }
+  return decision.decision === 'deny' ? decision : { ...decision, decision: 'deny', overruled: true, reasons: [] }
 }

@@ -168,7 +168,7 @@ function unlessKeptOut(tenant: TenantFace, ctx: Context, action: string, id: str
   const question = tenant.requests.bareQuestion(action, id)
   const decision = tenant.access.decide(ctx, question)
   const isKeptOut = decision.decision === 'deny' && decision.reasons.length > 0
-  return { question, decision: isKeptOut ? decision : { ...decision, decision: 'allow' } }
+  return { question, decision: isKeptOut ? decision : { ...decision, decision: 'allow', overruled: true } }
 }
 
 /**
@@ -196,7 +196,7 @@ export async function decideOnOwn({ tenant, ctx, params }: Deciding): Promise<De
 
 function hidden(tenant: TenantFace, ctx: Context, action: RequestAction, id: string): Decided {
   const { question, decision } = unlessKeptOut(tenant, ctx, action, id)
-  return { question, decision: { ...decision, decision: 'deny' }, hide: unknown(id) }
+  return { question, decision: { ...decision, decision: 'deny', overruled: true }, hide: unknown(id) }
 }
 
 /** What the body of an approval says of the time, which policies may look at. */

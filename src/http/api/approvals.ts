@@ -207,7 +207,7 @@ async function decideOnListing({ tenant, ctx }: Pick<Call, 'tenant' | 'ctx'>): P
   const question = tenant.approvals.question('approval:read', { id: 'listing', request: nobody })
   const decision = tenant.access.decide(ctx, question)
   const isKeptOut = decision.decision === 'deny' && decision.reasons.length > 0
-  return { question, decision: isKeptOut ? decision : { ...decision, decision: 'allow' } }
+  return { question, decision: isKeptOut ? decision : { ...decision, decision: 'allow', overruled: true } }
 }
 
 /** INVARIANT: an approval that the caller may not see is answered exactly like one that does not exist. */
@@ -218,7 +218,7 @@ function decideOnOne(action: 'approval:read' | 'approval:give' | 'approval:revok
     if (approval === undefined) {
       const question = { action, resource: { type: 'Approval', id } }
       const decision = tenant.access.decide(ctx, question)
-      return { question, decision: { ...decision, decision: 'deny' }, hide: unknown(id) }
+      return { question, decision: { ...decision, decision: 'deny', overruled: true }, hide: unknown(id) }
     }
     const question = { ...tenant.approvals.question(action, approval), described }
     const decision = tenant.access.decide(ctx, question)

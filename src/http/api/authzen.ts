@@ -157,7 +157,9 @@ class Asker {
     const { ctx, question, asked, persons } = this.#read(evaluation)
     for (const person of persons) this.#persons.add(person)
     if (ctx === undefined) {
-      this.#questions.push({ ...asked, decision: 'deny', reasons: [] })
+      const { chain, action, resource } = asked
+      const nobody = { action, resource, decision: 'deny', reasons: [], undecided: true } as const
+      this.#questions.push(chain === undefined ? nobody : { ...nobody, chain })
       return { answer: answerForNobody(access.revision()), ctx, question, decision: undefined }
     }
     let decided = access.decide(ctx, question)
@@ -167,7 +169,7 @@ class Asker {
     const [refused] = reserved?.refused ?? []
     if (refused !== undefined) decided = refused
     else if (reserved !== undefined) this.#reserved.push(reserved)
-    this.#questions.push(decidedQuestion(asked, decided))
+    this.#questions.push(decidedQuestion(asked, decided, access.recordedInputs(question, decided)))
     return { answer: answerOf(decided, evaluation.context), ctx, question, decision: decided }
   }
 }
