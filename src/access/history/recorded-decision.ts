@@ -1,5 +1,5 @@
 import type { EntityJson } from '../../cedar/index.ts'
-import type { Json, Mandate, PrincipalRef } from '../../kernel/index.ts'
+import type { Authentication, Json, Mandate, PrincipalRef } from '../../kernel/index.ts'
 import type { EntityRef } from '../question.ts'
 
 /** What a log gives back of one record; `body` is JSON that nobody has looked at yet. */
@@ -73,6 +73,8 @@ export interface RecordedDecision {
   /** Version of the world. */
   readonly state: number | undefined
   readonly mandate: Mandate | undefined
+  /** How the caller proved who it is; not known of those who were asked about. */
+  readonly authentication: Authentication | undefined
   /** Values of those arguments that the policies of `revision` can read; `undefined` where there were none to record. */
   readonly arguments: { readonly [pointer: string]: string } | undefined
   /** By argument, who brought its value. */
@@ -146,6 +148,7 @@ function readBody(record: RecordToRead, body: JsonObject): RecordedDecision | un
     context: facts,
     revision,
     mandate: mandateIn(body.mandate),
+    authentication: authenticationIn(body.authentication),
     permissions: objectIn(permissions),
     operation: textIn(body.operation),
     isHidden: body.hidden === true,
@@ -176,6 +179,7 @@ function readQuestion(
     context,
     revision: textIn(question.revision) ?? first.revision,
     mandate: question.chain === undefined ? first.mandate : undefined,
+    authentication: question.chain === undefined ? first.authentication : undefined,
     permissions: question.chain === undefined ? first.permissions : undefined,
     operation: undefined,
     isHidden: first.isHidden,
@@ -308,4 +312,10 @@ function mandateIn(value: Json | undefined): Mandate | undefined {
   if (!Array.isArray(actions) || !Array.isArray(resources) || typeof expiresAt !== 'number') return undefined
   // Written from a `Mandate`; what it lacks covers less.
   return mandate as unknown as Mandate
+}
+
+function authenticationIn(value: Json | undefined): Authentication | undefined {
+  const authentication = objectIn(value)
+  const isOne = typeof authentication?.method === 'string' && typeof authentication.at === 'number'
+  return isOne ? (authentication as unknown as Authentication) : undefined // written from an `Authentication`
 }

@@ -153,6 +153,8 @@ export const WHY: Readonly<Record<Unreplayable, string>> = {
   unreadable: 'the record cannot be read',
   not_decided: 'refused before policies were asked',
   other_question: 'another question was decided than the one on record',
+  overruled: 'something besides the policies had the last word',
+  stated_unrecorded: 'more was stated with the question than a record takes',
   state_unrecorded: 'recorded before decisions named the state of the world',
   state_unknown: 'the state of the world is not kept any more',
   state_erased: 'the state of the world names somebody who was forgotten',
