@@ -43,6 +43,9 @@ import { type SearchPage, type SearchQuestion, searchPage } from './search.ts'
 import { knownWorld } from './suggest/known-world.ts'
 import { type Suggestion, type SuggestOptions, suggestPolicies } from './suggest/suggest.ts'
 import type { Observed } from './suggest/tally.ts'
+import { affectedBy } from './shadow/affected.ts'
+import { type RunningShadow, titlesIn } from './shadow/running-shadow.ts'
+import { ShadowEye, type ShadowHooks } from './shadow/shadow-eye.ts'
 import type { Vocabulary } from './vocabulary.ts'
 import { type Possibilities, whatCan, whoCan } from './who-can.ts'
 
@@ -120,6 +123,11 @@ export interface Access {
   setPolicies(files: readonly PolicyFile[], keep?: Keep): Promise<void>
   /** What would decide if these were in force. Rejects with `policies_invalid` where `setPolicies` would. */
   prepare(files: readonly PolicyFile[]): Promise<Candidate>
+  /**
+   * Decides live requests under a candidate too, beside what decides; nothing that it says or does reaches a decision.
+   * One at a time: another one ends it. Rejects with `policies_invalid`, `shadow_impossible`.
+   */
+  shadow(files: readonly PolicyFile[], hooks: ShadowHooks): Promise<RunningShadow>
   /** Replaces who has which role, at once. Throws `policies_invalid`, changing nothing. */
   setRoles(roles: Roles): void
   /**
@@ -179,12 +187,15 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   const own = foundationFiles(foundation)
   const world = worldVersions()
   let declared: ReadonlySet<string> = new Set()
+  let eye: ShadowEye | undefined
   const policies = policiesInForce(
     { schema: foundation.schema, own, tenant },
     {
       check: ({ schema }) => fitting(() => schema !== known.set.schema && known.entities.checkSchema(schema.text)),
       enforce(set) {
         fitting(() => set.schema !== known.set.schema && known.entities.setSchema(set.schema.text))
+        // What the candidate was compared with decides no longer.
+        if (set.revision !== known.set.revision) eye?.abandon(superseded())
         known = { ...known, set }
       },
       onRoles(changes, nowDeclared) {
@@ -221,9 +232,33 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
   return {
     decide(ctx, question) {
       try {
-        return decideInMode(ctx, question, known)
+        const decision = decideInMode(ctx, question, known)
+        eye?.saw(ctx, question, decision, known)
+        return decision
       } catch (error) {
         throw asQuestionError(error)
+      }
+    },
+    async shadow(files, hooks) {
+      const candidate = await policies.follow(files)
+      const set = candidate.current()
+      if (set.schema.text !== known.set.schema.text) {
+        candidate.end()
+        throw new AccessError('shadow_impossible', 'a candidate with another schema cannot be tried on live requests')
+      }
+      const affected = affectedBy(known.set, set)
+      eye?.end()
+      const mine = new ShadowEye({ candidate, affected, ...hooks })
+      eye = mine
+      return {
+        revision: set.revision,
+        changed: affected.changed,
+        titles: () => titlesIn([known.set, set]),
+        counts: () => mine.counts,
+        end() {
+          mine.end()
+          if (eye === mine) eye = undefined
+        },
       }
     },
     reserve: (ctx, questions, decisions) => reserve(ctx, questions, decisions, takers),
@@ -333,6 +368,10 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     locksOut: lockOutCheck(() => known),
     actionNames: new Set(actions.map(({ id }) => id)),
   }
+}
+
+function superseded(): AccessError {
+  return new AccessError('shadow_impossible', 'other policies came in force')
 }
 
 /** What the engine says of facts and attributes that do not fit the schema is for whoever stated them. */

@@ -38,5 +38,10 @@ export type AccessErrorCode =
   | 'tests_failed'
   | 'evidence_missing'
   | 'rollback_impossible'
+  | 'shadow_running'
+  | 'shadow_impossible'
+  | 'shadow_unknown'
+  | 'replay_running'
+  | 'replay_invalid'
 
 export class AccessError extends SallyportError<AccessErrorCode> {}

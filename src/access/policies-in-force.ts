@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { finish } from '../cedar/index.ts'
+import { AccessError } from './errors.ts'
 import type { PolicyFile } from './layers.ts'
 import { type PolicySet, policySetSteps } from './policy-set.ts'
 import { type PolicyValidation, policyValidation } from './policy-validation.ts'
@@ -26,6 +27,8 @@ export interface PoliciesInForce {
   check(files: readonly PolicyFile[] | undefined, roles: Roles | undefined): Promise<void>
   /** The set that these files and the roles as they are would make. Throws `policies_invalid` where `put` would. */
   prepare(files: readonly PolicyFile[]): Promise<PolicySet>
+  /** The same, and as the roles are from then on, until `end` is called. Throws `policies_invalid`. */
+  follow(files: readonly PolicyFile[]): Promise<Followed>
   /**
    * One after the other, in the order of the calls. `keep` writes down that they are in force, once nothing stands in
    * their way; they are when it has. Throws `policies_invalid`, changing nothing, and what `keep` throws.
@@ -50,6 +53,13 @@ export interface PoliciesInForce {
 
 /** Makes a change last. Returns how to take it back, for where what has happened meanwhile stands in its way after all. */
 export type Keep = () => Promise<() => Promise<void>>
+
+/** A set beside the one in force. */
+export interface Followed {
+  /** With the roles that everybody has now. Throws `policies_invalid` where the tenant declares other roles than before. */
+  current(): PolicySet
+  end(): void
+}
 
 /** What somebody has now. */
 export type GrantsOf = (assignee: RoleChange['assignee']) => RoleChange['grants']
@@ -137,6 +147,27 @@ export function policiesInForce(
       const prepared = await linkRoles(await prepare(list))
       check(prepared)
       return prepared
+    },
+    async follow(list) {
+      const missed: RoleChange[] = []
+      const watcher = (change: RoleChange): void => void missed.push(change)
+      const before = declared
+      watchers.add(watcher)
+      try {
+        let followed = await linkRoles(await prepare(list))
+        check(followed)
+        return {
+          current() {
+            if (declared !== before) throw new AccessError('policies_invalid', 'the tenant declares other roles now')
+            if (missed.length > 0) followed = changeRoles(followed, missed.splice(0), making(followed))
+            return followed
+          },
+          end: () => void watchers.delete(watcher),
+        }
+      } catch (error) {
+        watchers.delete(watcher)
+        throw error
+      }
     },
     put(list, keep) {
       const mine = queue.then(async () => {

@@ -108,9 +108,7 @@ function parsePart(
     annotations: read.annotations,
     position: positions.at(part.start),
     text: own,
-    ...(!part.isTemplate || read.actions === undefined
-      ? {}
-      : { actions: read.actions.map(({ type, id }) => ({ type, id })) }),
+    ...(read.actions === undefined ? {} : { actions: read.actions.map(({ type, id }) => ({ type, id })) }),
   }
   return part.isTemplate
     ? { kind: 'template', template: templateOf(info, read) }

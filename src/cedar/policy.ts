@@ -32,7 +32,7 @@ export interface PolicyInfo {
   readonly position: SourcePosition
   /** The policy as it was written; of a linked policy, the template. */
   readonly text: string
-  /** Of a template: the actions that its head names, and groups of them; absent where it names none. */
+  /** The actions that its head names, and groups of them; absent where it names none. */
   readonly actions?: readonly Uid[]
   /** As its source says. */
   readonly only?: Only

@@ -8,17 +8,23 @@ export interface MadeAgain {
   readonly reasons: readonly { readonly policy: string; readonly principal: EntityRef }[]
 }
 
-export interface ComparisonOptions {
+/** What of a recorded decision is compared. */
+export type ComparedDecision = Pick<
+  RecordedDecision,
+  'index' | 'place' | 'txn' | 'at' | 'chain' | 'action' | 'resource' | 'decision' | 'reasons' | 'withheld'
+>
+
+export interface ComparisonOptions<Compared extends ComparedDecision = ComparedDecision> {
   /** What agents of a kind have in common, as people name it: `Agent of type analyst`; by the state it was decided in. */
-  readonly kindOf: (principal: EntityRef, recorded: RecordedDecision) => string
+  readonly kindOf: (principal: EntityRef, recorded: Compared) => string
 }
 
 /**
  * Gathers what would be decided otherwise. INVARIANT: its memory does not grow with the number of decisions: groups,
  * examples and whatever else is told apart are bounded, and what is beyond the bounds is still counted.
  */
-export class Comparison {
-  readonly #kindOf: ComparisonOptions['kindOf']
+export class Comparison<Compared extends ComparedDecision = ComparedDecision> {
+  readonly #kindOf: ComparisonOptions<Compared>['kindOf']
   readonly #groups = new Map<string, Gathered>()
   readonly #by = { principal: new Totals(), action: new Totals(), resource: new Totals(), policy: new Totals() }
   readonly #unreplayable = new Map<Unreplayable, number>()
@@ -28,7 +34,7 @@ export class Comparison {
   #limited = 0
   #ungrouped = 0
 
-  constructor({ kindOf }: ComparisonOptions) {
+  constructor({ kindOf }: ComparisonOptions<Compared>) {
     this.#kindOf = kindOf
   }
 
@@ -41,7 +47,7 @@ export class Comparison {
   }
 
   /** Whether it is another decision now. */
-  add(recorded: RecordedDecision, again: MadeAgain): boolean {
+  add(recorded: Compared, again: MadeAgain): boolean {
     this.#decided++
     const was = recorded.decision === 'allow'
     const is = again.decision === 'allow'
@@ -62,7 +68,7 @@ export class Comparison {
     this.#unreplayable.set(why, (this.#unreplayable.get(why) ?? 0) + 1)
   }
 
-  #count(effect: ReplayGroup['effect'], recorded: RecordedDecision, again: MadeAgain): void {
+  #count(effect: ReplayGroup['effect'], recorded: Compared, again: MadeAgain): void {
     const { chain, action, resource } = recorded
     const subject = chain[0]
     const actor = chain[chain.length - 1] ?? subject
@@ -183,7 +189,7 @@ function policiesOf(reasons: MadeAgain['reasons']): readonly string[] {
   return reasons.length === 0 ? [] : [...new Set(reasons.map(({ policy }) => policy))].sort()
 }
 
-function exampleOf({ index, place, txn, at, chain, resource }: RecordedDecision): ReplayExample {
+function exampleOf({ index, place, txn, at, chain, resource }: ComparedDecision): ReplayExample {
   return {
     index,
     place,
