@@ -38,7 +38,7 @@ export class ShadowEye {
   readonly #options: ShadowEyeOptions
   readonly #counts = { seen: 0, concerned: 0, judged: 0, skipped: 0, differing: 0 }
   #waiting: { readonly moment: Moment; readonly candidate: ReturnType<Followed['current']> }[] = []
-  #credit = 0
+  #credit = MOST_CREDIT
   #threshold = 1
   #isScheduled = false
   #isEnded = false
@@ -131,8 +131,8 @@ export class ShadowEye {
 
 /** Decisions that are made again, for each that is made. */
 const SHARE = 0.12
-/** After a quiet time, so many in a row. */
-const MOST_CREDIT = 50
+/** To begin with, and after a time in which few were concerned, so many in a row. */
+const MOST_CREDIT = 200
 const MOST_WAITING = 500
 /** Milliseconds until others get their turn. */
 const TURN = 2
