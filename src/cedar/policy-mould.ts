@@ -11,7 +11,7 @@ import type { Uid } from './uid.ts'
 /**
  * A policy with places for values, which is a policy of the language already: a place is the entity
  * `Parameter::"name"` in the head or in a condition, the action `Action::"Parameter::name"`, and `Parameter::name` as a
- * whole annotation or as a literal part of a pattern.
+ * whole annotation or in the literal text of a pattern.
  */
 export interface PolicyMould {
   /** Its `@id`, without which there is none. */
@@ -89,6 +89,7 @@ function placeIn(policy: SourcePosition, text: string, spelt: string): SourcePos
 const TYPE = 'Parameter'
 const PREFIX = `${TYPE}::`
 const NAME = /^[a-z][a-zA-Z0-9]{0,63}$/
+const IN_PATTERN = /Parameter::([a-z][a-zA-Z0-9]{0,63})(?![a-zA-Z0-9])/g
 
 /** The name in `Parameter::name`, undefined for what is spelt otherwise. */
 function nameIn(text: string): string | undefined {
@@ -293,12 +294,11 @@ function rewritePattern(pattern: readonly PatternPart[], visit: AtPlace, tell: T
     else runs.push(`${runs.pop() ?? ''}${part.Literal}`)
   }
   return runs.flatMap((run, index): PatternPart[] => {
-    const name = nameIn(run)
-    if (name === undefined && run.includes(PREFIX)) {
-      tell('a parameter in a pattern stands alone between wildcards, as in `"Parameter::prefix*"`', run)
+    const filled = run.replaceAll(IN_PATTERN, (spelt, name: string) => String(visit('pattern', name) ?? spelt))
+    if (run.replaceAll(IN_PATTERN, '').includes(PREFIX)) {
+      tell('a parameter in a pattern is written `Parameter::name`, as in `"Parameter::folder/*"`', PREFIX)
     }
-    const text = name === undefined ? run : (visit('pattern', name) ?? run)
-    const literals = [...String(text)].map((Literal) => ({ Literal }))
+    const literals = [...filled].map((Literal) => ({ Literal }))
     return index === 0 ? literals : ['Wildcard', ...literals]
   })
 }

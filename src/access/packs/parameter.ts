@@ -27,6 +27,7 @@ export const parameterSchema = z.discriminatedUnion('type', [
     max: few.default(256),
     among: z.array(text).min(1).optional(),
   }),
+  z.strictObject({ type: z.literal('path'), ...common }),
   z.strictObject({ type: z.literal('integer'), ...common, min: z.int().default(0), max: z.int().optional() }),
   z.strictObject({ type: z.literal('boolean'), ...common }),
   z.strictObject({ type: z.literal('entity'), ...common, of: types }),
@@ -68,6 +69,8 @@ export function valueFor(parameter: Parameter, given: ParameterInput, schema: Sc
   switch (parameter.type) {
     case 'string':
       return textFor(given, parameter)
+    case 'path':
+      return pathFor(given)
     case 'integer':
       return integerFor(given, parameter)
     case 'boolean':
@@ -121,6 +124,15 @@ function textFor(
   if (problem !== undefined) return refused(problem)
   if (among !== undefined && !among.includes(given)) return refused(`must be one of ${among.map(quoted).join(', ')}`)
   return { kind: 'text', text: given }
+}
+
+// Of `src/` and `src/../etc` it is not plain what begins with them.
+function pathFor(given: ParameterInput): MouldValue | Refused {
+  const path = textFor(given, { max: 256 })
+  if (isRefused(path) || path.kind !== 'text') return path
+  const [first = '', ...parts] = path.text.split('/')
+  const isPlain = [...(first === '' ? [] : [first]), ...parts].every((part) => !['', '.', '..'].includes(part))
+  return isPlain ? path : refused('must be a folder without `.` and `..`, and without a slash at its end, as in `src/app`')
 }
 
 function integerFor(
