@@ -1,18 +1,39 @@
 import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { PACK_FILES, type Pack, type PackSource, readPack } from '../access/index.ts'
+import { AccessError, PACK_FILES, type Pack, type PackSource, readPack } from '../access/index.ts'
 import type { NamedText } from '../http/index.ts'
 
 const BUILT_IN = join(import.meta.dirname, '../../foundation/packs')
+export const PACK_DIGESTS = join(BUILT_IN, 'digests.txt')
 
 let known: readonly Pack[] | undefined
 
 /** The packs that ship with the product, every version of each. */
 export function builtInPacks(): readonly Pack[] {
-  known ??= globSync('*/*/pack.yaml', { cwd: BUILT_IN })
+  known ??= readBuiltIn()
+  return known
+}
+
+/** INVARIANT: a version means one text. What was changed in place is used by nobody. */
+function readBuiltIn(): readonly Pack[] {
+  const recorded = new Set(readFileSync(PACK_DIGESTS, 'utf8').split('\n'))
+  return shippedPacks().map((pack) => {
+    if (recorded.has(digestLine(pack))) return pack
+    const what = `\`${pack.name}\` ${pack.version} is not what \`foundation/packs/digests.txt\` says`
+    throw new AccessError('pack_invalid', `${what}; what has changed needs a new version`)
+  })
+}
+
+/** The same as they lie there, whatever they were when their digests were recorded. */
+export function shippedPacks(): readonly Pack[] {
+  return globSync('*/*/pack.yaml', { cwd: BUILT_IN })
     .sort()
     .map((file) => readPack(sourceIn(BUILT_IN, dirname(file), 'foundation/packs/', 'built-in')))
-  return known
+}
+
+/** As it stands in `digests.txt`. */
+export function digestLine({ name, version, digest }: Pack): string {
+  return `${name} ${version} ${digest}`
 }
 
 /**

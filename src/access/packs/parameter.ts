@@ -132,7 +132,9 @@ function pathFor(given: ParameterInput): MouldValue | Refused {
   if (isRefused(path) || path.kind !== 'text') return path
   const [first = '', ...parts] = path.text.split('/')
   const isPlain = [...(first === '' ? [] : [first]), ...parts].every((part) => !['', '.', '..'].includes(part))
-  return isPlain ? path : refused('must be a folder without `.` and `..`, and without a slash at its end, as in `src/app`')
+  return isPlain
+    ? path
+    : refused('must be a folder without `.` and `..`, and without a slash at its end, as in `src/app`')
 }
 
 function integerFor(
