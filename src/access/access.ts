@@ -4,7 +4,7 @@ import type { Approvals } from './approvals/approvals.ts'
 import { askForApprovals } from './approvals/ask.ts'
 import { type WantedApproval, wantedApproval } from './approvals/wanted-approval.ts'
 import { loadCountries } from './country.ts'
-import { approvalWanted, judgeChain, type Known, prepareWithoutUsage } from './decide-chain.ts'
+import { type ApprovalWanted, approvalWanted, judgeChain, type Known, prepareWithoutUsage } from './decide-chain.ts'
 import { entityIndex, type SourceChange } from './entity-index.ts'
 import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
@@ -28,7 +28,7 @@ import { type ListBook, listBook } from './lists/list-book.ts'
 import type { WantedEntry } from './lists/lists.ts'
 import { lockOutCheck } from './lists/lock-out.ts'
 import { type Hours, localTime } from './local-time.ts'
-import { couldGoOn, decideInMode } from './modes/decide-in-mode.ts'
+import { couldGoOn, decideInMode, knownEnforced, limitsObserved } from './modes/decide-in-mode.ts'
 import type { Mode } from './modes/mode-target.ts'
 import { modesInForce } from './modes/modes-in-force.ts'
 import { type GrantsOf, type Keep, policiesInForce } from './policies-in-force.ts'
@@ -264,7 +264,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     reserve: (ctx, questions, decisions) => reserve(ctx, questions, decisions, takers),
     ask: (ctx, questions, decisions) => askForApprovals(ctx, questions, decisions, approvals),
     approvalWanted(ctx, question) {
-      const asked = approvalWanted(ctx, question, judgeChain(ctx, question, known), known)
+      const asked = approvalLacking(ctx, question, known)
       if (asked === undefined) return undefined
       return wantedApproval(ctx, question, asked, { set: known.set, entities: known.entities.with(question.entities) })
     },
@@ -279,6 +279,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
         ...opened,
         statements: () => known.set.limits,
         windowOf: () => windows,
+        observing: (ctx, question, decision) => limitsObserved(ctx, question, decision, known),
         asked(ctx, question) {
           const asked = prepareWithoutUsage(ctx, question, known)
           const { limits: set } = known.set
@@ -372,6 +373,15 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
 
 function superseded(): AccessError {
   return new AccessError('shadow_impossible', 'other policies came in force')
+}
+
+/** What was agreed to before its layers stood in observe still is. */
+function approvalLacking(ctx: Context, question: Question, known: Known): ApprovalWanted | undefined {
+  const wanted = approvalWanted(ctx, question, judgeChain(ctx, question, known), known)
+  const enforced = knownEnforced(known)
+  if (enforced === known) return wanted
+  if (wanted !== undefined && known.approvals?.find(wanted.digest, ctx.clock.now())?.state === 'approved') return wanted
+  return approvalWanted(ctx, question, judgeChain(ctx, question, enforced), enforced)
 }
 
 /** What the engine says of facts and attributes that do not fit the schema is for whoever stated them. */

@@ -10,6 +10,7 @@ import { factsOf } from './facts.ts'
 import { couldBeAllowed, judge, type Verdict } from './judge.ts'
 import { layerText } from './layers.ts'
 import type { Limits } from './limits/limits.ts'
+import type { Statement } from './limits/statement.ts'
 import type { ListBook } from './lists/list-book.ts'
 import { outsideOfMandate } from './mandate.ts'
 import type { ModesInForce } from './modes/modes-in-force.ts'
@@ -25,7 +26,9 @@ import { statedEntities } from './stated-entity.ts'
 export function decideForChain(ctx: Context, question: Question, known: Known): Decision {
   const at = inOneMoment(ctx)
   const decision = decideLayers(at, question, known)
-  return known.set.limits === undefined ? decision : (known.limits?.look(at, question, decision) ?? uncounted(decision))
+  return known.set.limits === undefined
+    ? decision
+    : (known.limits?.look(at, question, decision, known.refuses) ?? uncounted(decision))
 }
 
 /** INVARIANT: all of a decision is made for one moment, the one on record: made again for it, it comes out the same. */
@@ -247,6 +250,8 @@ export interface Known {
   readonly world?: { readonly version: number | undefined } | undefined
   /** The context on record, where a decision is made again: nothing of it is found out anew. */
   readonly recorded?: ((ctx: Context) => { readonly [name: string]: Json }) | undefined
+  /** Which statements of limits can refuse; all, where it is absent. */
+  readonly refuses?: (statement: Statement) => boolean
 }
 
 /** A question as the policy engine takes it. */

@@ -4,8 +4,9 @@ import type { Asking } from './approvals/asking.ts'
 import { askingProblems, withoutAsking } from './approvals/asking-set.ts'
 import { AccessError } from './errors.ts'
 import { type PolicyReads, policyReadsSteps } from './history/policy-reads.ts'
-import { boundsOf, type Ceiling, layerOf, type PolicyFile, targetOf } from './layers.ts'
+import { boundsOf, type Ceiling, type Layer, layerOf, type PolicyFile, targetOf } from './layers.ts'
 import { compileStatements, type StatementSet, strayLimitProblems } from './limits/statement.ts'
+import { layerTarget } from './modes/mode-target.ts'
 import { wholeAddress } from './revisions/address.ts'
 import { isLinkId, NO_ROLES, type RoleLinks } from './role-links.ts'
 import { type SchemaInForce, schemaInForce } from './schema-in-force.ts'
@@ -20,6 +21,8 @@ export interface PolicySet {
   readonly approved: Engine
   /** The forbids that refuse in observe too: those that say `@always`. */
   readonly always: ReadonlySet<string>
+  /** What layers refuse by, for those that can be in observe on their own. */
+  readonly refusing: LayerRefusals
   /** The forbids that an approval lifts, by id. */
   readonly asking: ReadonlyMap<string, Asking>
   /** Content address of all the files together; see revisions/address.ts. Who has which role is no part of it. */
@@ -33,6 +36,16 @@ export interface PolicySet {
   readonly reads: PolicyReads
   /** The grants that roles are. */
   readonly roles: RoleLinks
+}
+
+/** Layers by their targets: `layer:agent:scout`. */
+export interface LayerRefusals {
+  /** Ids of forbids, without those that say `@always`. */
+  readonly forbids: ReadonlyMap<string, readonly string[]>
+  /** Ids of the policies of ceilings. */
+  readonly ceilings: ReadonlyMap<string, readonly string[]>
+  /** The layer of a forbid or ceiling, by what reasons call it. */
+  readonly owners: ReadonlyMap<string, string>
 }
 
 export interface Ceilings {
@@ -57,6 +70,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
   if (byName.size < files.length) throw invalid('two files of policies have the same name')
   const problems: string[] = []
   const always: string[] = []
+  const refusing: Refusing[] = []
   const byPolicy = new Map<string, Ceiling>()
   const { ceilings, everywhere, byTarget } = ceilingsOf(files)
   for (const policy of engine.policies()) {
@@ -65,6 +79,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     const ceiling = file === undefined ? undefined : ceilings.get(file)
     if (ceiling !== undefined) byPolicy.set(policy.id, ceiling)
     if (policy.annotations.always !== undefined) always.push(policy.id)
+    else if (file !== undefined) refusing.push({ policy, layer: layerOf(file), ceiling })
     yield
   }
   for (const template of engine.templates()) {
@@ -79,6 +94,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     revision,
     roles: NO_ROLES,
     always: new Set(always),
+    refusing: refusalsOf(refusing),
     ceilings: { byPolicy, everywhere, byTarget },
     limits,
     reads: yield* policyReadsSteps([engine, limits?.engine]),
@@ -96,6 +112,28 @@ export function withEngine(set: PolicySet, engine: Engine): PolicySet {
 function enginesOf(engine: Engine): Pick<PolicySet, 'engine' | 'lenient' | 'approved' | 'asking'> {
   const { asking, approved } = withoutAsking(engine)
   return { engine, asking, approved, lenient: approved.with({ onError: 'skip' }) }
+}
+
+interface Refusing {
+  readonly policy: PolicyInfo
+  readonly layer: Layer
+  readonly ceiling: Ceiling | undefined
+}
+
+function refusalsOf(found: readonly Refusing[]): LayerRefusals {
+  const forbids = new Map<string, string[]>()
+  const ceilings = new Map<string, string[]>()
+  const owners = new Map<string, string>()
+  for (const { policy, layer, ceiling } of found) {
+    const target = layerTarget(layer)
+    if (target === undefined || (policy.effect === 'permit' && ceiling === undefined)) continue
+    owners.set(ceiling?.name ?? policy.id, target)
+    const kept = ceiling === undefined ? forbids : ceilings
+    const known = kept.get(target)
+    if (known === undefined) kept.set(target, [policy.id])
+    else known.push(policy.id)
+  }
+  return { forbids, ceilings, owners }
 }
 
 function* compiled(schema: string, files: readonly PolicyFile[]): Steps<Engine> {

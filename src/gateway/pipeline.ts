@@ -215,7 +215,9 @@ async function decideWithin(
   // Where one is denied none goes on, so that nothing is needed.
   const isAllowed = asked.every(mayGoOn)
   const reserved = isAllowed ? await ports.access.reserve(ctx, questions, asked) : undefined
-  const decisions = isTaken(reserved) ? asked : await ports.access.ask(ctx, questions, reserved?.refused ?? asked)
+  const decisions = isTaken(reserved)
+    ? (reserved?.decisions ?? asked)
+    : await ports.access.ask(ctx, questions, reserved?.refused ?? asked)
   const outcome = verdictOfAll(decisions)
   const decided = { questions: [first, ...rest], decisions, outcome, within } as const
   try {

@@ -7,7 +7,7 @@ import type { Charge, Charged, Ledger } from './ledger.ts'
 import { type BudgetNeed, type Need, needsOf, type RateNeed } from './needs.ts'
 import type { Rates, RateTaken } from './rates.ts'
 import { refusalOf, type Unmet } from './refusal.ts'
-import type { StatementSet } from './statement.ts'
+import type { Statement, StatementSet } from './statement.ts'
 import { toCount, usedOf } from './units.ts'
 import type { Window, WindowName } from './windows.ts'
 
@@ -15,9 +15,10 @@ import type { Window, WindowName } from './windows.ts'
 export interface Limits extends Taker {
   /**
    * The decision with what the limits say of it: one that allows becomes a denial where something is used up. Consumes
-   * nothing. INVARIANT: it never turns a denial into anything else.
+   * nothing. `refuses` says which statements can refuse; all, where it is left out. INVARIANT: it never turns a denial
+   * into anything else.
    */
-  look(ctx: Context, question: Question, decision: Decision): Decision
+  look(ctx: Context, question: Question, decision: Decision, refuses?: (statement: Statement) => boolean): Decision
   /** Percent that are used of the allowance nearest to its end, of those that apply; the fact `usage` of policies. */
   share(ctx: Context, question: Question): number | undefined
 }
@@ -31,8 +32,20 @@ export interface LimitsDeps {
   readonly ledger: Ledger
   readonly rates: Rates
   readonly meter: LimitMeter
+  /**
+   * What of the limits is only observed for a request, where anything is; for a decision as it was made, `observed`
+   * aside.
+   */
+  readonly observing: (ctx: Context, question: Question, decision: Decision) => LimitsObserved | undefined
   /** Told once in a window, when the share that a `@notify` names is used. */
   readonly onShare: (ctx: Context, share: UsedShare) => void
+}
+
+/** Limits that count and do not refuse. */
+export interface LimitsObserved {
+  isObserved(statement: Statement): boolean
+  /** The denial that a decision becomes, which refuses nothing. */
+  observed(denial: Decision): Decision
 }
 
 /** Counts what limits do, by the id of the statement. */
@@ -66,7 +79,7 @@ export function createLimits(deps: LimitsDeps): Limits {
   }
 
   return {
-    look(ctx, question, decision) {
+    look(ctx, question, decision, refuses) {
       if (decision.decision === 'deny') return decision
       const set = deps.statements()
       if (set === undefined) return decision
@@ -80,7 +93,8 @@ export function createLimits(deps: LimitsDeps): Limits {
       const looked = withFaults(decision, applying)
       found.set(looked, { set, needs })
       const now = ctx.clock.now()
-      const unmet = needs.flatMap((need) => unmetNow(need, now, deps))
+      const refusing = refuses === undefined ? needs : needs.filter(({ applying: { statement } }) => refuses(statement))
+      const unmet = refusing.flatMap((need) => unmetNow(need, now, deps))
       return unmet.length === 0 ? looked : refusalOf(looked, unmet)
     },
     share(ctx, question) {
@@ -92,8 +106,15 @@ export function createLimits(deps: LimitsDeps): Limits {
       return needs.length === 0 ? undefined : Math.max(...needs.map((need) => shareUsed(need, now, deps)))
     },
     take(ctx, question, decision) {
-      const needs = needsFor(ctx, question, decision)
-      return needs.length === 0 ? undefined : takeNeeds(ctx, question, decision, needs, deps)
+      const observing = deps.observing(ctx, question, decision)
+      const all = needsFor(ctx, question, decision)
+      // What is only observed counts what would have come to it: what policies refuse would not have.
+      const isPermitted = decision.decision === 'allow' || decision.withheld === 'limit'
+      const needs =
+        observing === undefined || isPermitted
+          ? all
+          : all.filter(({ applying: { statement } }) => !observing.isObserved(statement))
+      return needs.length === 0 ? undefined : takeNeeds(ctx, question, decision, { needs, observing }, deps)
     },
   }
 }
@@ -133,12 +154,17 @@ interface TakenRate {
   readonly taken: RateTaken
 }
 
+interface ToTake {
+  readonly needs: readonly Need[]
+  readonly observing: LimitsObserved | undefined
+}
+
 /** Rates first: they cost no write. INVARIANT: when it resolves with something taken, all of that is on disk. */
 async function takeNeeds(
   ctx: Context,
   question: Question,
   decision: Decision,
-  needs: readonly Need[],
+  { needs, observing }: ToTake,
   deps: LimitsDeps,
 ): Promise<Taken | Decision> {
   const taken: TakenRate[] = []
@@ -150,20 +176,42 @@ async function takeNeeds(
     deps.meter.refused(unmet.need.applying.statement.id)
     return refusalOf(decision, [unmet])
   }
+  const isObserved = ({ applying }: Need): boolean => observing?.isObserved(applying.statement) === true
+  /** Used up, counted all the same. */
+  const beyond: Unmet[] = []
   for (const need of needs) {
     if (need.kind !== 'rate') continue
-    const answer = await deps.rates.take(need.rate, need.applying.key)
-    if ('wait' in answer) return refuse({ need, wait: answer.wait })
+    const mayPass = isObserved(need)
+    const wait = mayPass ? deps.rates.wait(need.rate, need.applying.key) : 0
+    const answer = await deps.rates.take(need.rate, need.applying.key, mayPass)
+    if ('wait' in answer) {
+      if (!mayPass) return refuse({ need, wait: answer.wait })
+      beyond.push({ need, wait: answer.wait })
+      continue
+    }
+    if (wait > 0) beyond.push({ need, wait })
     taken.push({ need, taken: answer })
   }
   const now = ctx.clock.now()
-  const charges = needs.flatMap((need) => (need.kind === 'budget' ? [chargeFor(need, now, deps)] : []))
-  const charged = deps.ledger.charge(charges)
-  if (!isCharged(charged)) {
-    const { need } = charged as NeededCharge // one of those that were handed in
-    return refuse({ need, wait: waitFor(need, charged.window, now) })
+  let charges = needs.flatMap((need) => (need.kind === 'budget' ? [chargeFor(need, now, deps)] : []))
+  for (const [at, charge] of charges.entries()) {
+    const { need, window, amount, most } = charge
+    if (!isObserved(need) || deps.ledger.used(need.account, window) + amount <= most) continue
+    beyond.push({ need, wait: waitFor(need, window, now) })
+    charges = charges.with(at, { ...charge, amount: amount < UNKNOWN ? amount : 0, most: Number.POSITIVE_INFINITY })
   }
-  const all = charges.map((charge, index) => ({ charge, entry: charged[index] }))
+  let charged = deps.ledger.charge(charges)
+  while (!isCharged(charged)) {
+    const full = charged as NeededCharge // one of those that were handed in
+    const wait = waitFor(full.need, full.window, now)
+    if (!isObserved(full.need)) return refuse({ need: full.need, wait })
+    // There is no room for one more key.
+    beyond.push({ need: full.need, wait })
+    charges = charges.filter((charge) => charge !== full)
+    charged = deps.ledger.charge(charges)
+  }
+  const entries = charged
+  const all = charges.map((charge, index) => ({ charge, entry: entries[index] }))
   try {
     if (charges.length > 0) await deps.ledger.durable()
   } catch (error) {
@@ -174,7 +222,10 @@ async function takeNeeds(
   for (const id of new Set(needs.map(({ applying }) => applying.statement.id))) deps.meter.reserved(id)
   for (const { need, taken: rate } of taken) tellRate(ctx, need, rate, deps)
   for (const { charge } of all) tellBudget(ctx, charge, deps)
+  const became =
+    beyond.length === 0 || decision.decision === 'deny' ? undefined : observing?.observed(refusalOf(decision, beyond))
   return {
+    ...(became === undefined ? {} : { became }),
     settle(used) {
       for (const { charge, entry } of all) {
         entry?.correct(differenceTo(charge, used, question))
@@ -187,6 +238,9 @@ async function takeNeeds(
     },
   }
 }
+
+// A cost that nobody knows is as high as can be, and no count of anything.
+const UNKNOWN = 2 ** 52
 
 interface NeededCharge extends Charge {
   readonly need: BudgetNeed

@@ -6,8 +6,8 @@ export interface Rates {
   count(rate: Rate, key: string): number
   /** Seconds until one more would fit, or 0; consumes nothing. */
   wait(rate: Rate, key: string): number
-  /** Counts one, or says in how many seconds it would fit. */
-  take(rate: Rate, key: string): Promise<RateTaken | { readonly wait: number }>
+  /** Counts one, or says in how many seconds it would fit. `beyond`: it is counted even where it does not fit. */
+  take(rate: Rate, key: string, beyond?: boolean): Promise<RateTaken | { readonly wait: number }>
   /** Every key that is counted, with what is used of it now. */
   used(rate: Rate): readonly { readonly key: string; readonly used: number; readonly resets: number }[]
   /** Forgets what was counted. */
@@ -57,12 +57,12 @@ export function openRates(monotonic: () => number = () => performance.now(), mos
       if (seen === undefined || seen.until <= monotonic() || seen.used < rate.points) return 0
       return secondsTo(seen.until)
     },
-    async take(rate, key) {
+    async take(rate, key, beyond = false) {
       const counter = counterOf(rate)
       if (!hasRoom(counter, key, monotonic(), mostKeys)) return { wait: secondsTo(counter.fullUntil) }
       const answer = await consume(counter.limiter, key)
       const until = endOf(counter, key, answer, monotonic())
-      if (answer.consumedPoints > rate.points) {
+      if (answer.consumedPoints > rate.points && !beyond) {
         // What is refused has used nothing.
         await counter.limiter.reward(key, 1)
         counter.seen.set(key, { used: rate.points, until })

@@ -1,6 +1,6 @@
 import { CedarError, compile, type Engine, type PolicyInfo, problemText } from '../../cedar/index.ts'
 import { AccessError } from '../errors.ts'
-import { boundsOf, layerOf, type PolicyFile } from '../layers.ts'
+import { boundsOf, type Layer, layerOf, type PolicyFile } from '../layers.ts'
 import { type Allowance, parseBudgets, parseQuantities, parseRates, parseShares, type Quantity } from './allowance.ts'
 
 /** A policy that says what it matches, and how much of that is allowed. Its effect means nothing. */
@@ -19,6 +19,8 @@ export interface Statement {
   readonly reserve: readonly Quantity[]
   readonly source: string
   readonly line: number
+  /** Whose statement it is. */
+  readonly layer: Layer
 }
 
 export const PER = ['principal', 'subject', 'actor', 'chain', 'resource', 'project', 'agentType', 'tenant'] as const
@@ -39,10 +41,12 @@ export function compileStatements(schema: string, files: readonly PolicyFile[]):
   const own = files.filter(({ as }) => as === 'limits')
   if (own.length === 0) return undefined
   const engine = compiled(schema, own)
+  const layers = new Map(own.map((file) => [file.name, layerOf(file)]))
   const problems: string[] = []
   const statements = new Map<string, Statement>()
   for (const policy of engine.policies()) {
-    const { statement, found } = readStatement(policy)
+    const layer = layers.get(policy.position.source ?? '') ?? TENANT
+    const { statement, found } = readStatement(policy, layer)
     problems.push(...found.map((problem) => `${placeOf(policy)}: \`${policy.id}\`: ${problem}`))
     if (policy.annotations.approval !== undefined) {
       problems.push(`${placeOf(policy)}: \`${policy.id}\`: only a forbid can ask for an approval, and a limit is none`)
@@ -92,7 +96,12 @@ const KNOWN: ReadonlySet<string> = new Set([
   'reserve',
 ])
 
-function readStatement(policy: PolicyInfo): { readonly statement: Statement; readonly found: readonly string[] } {
+const TENANT: Layer = { kind: 'tenant' }
+
+function readStatement(
+  policy: PolicyInfo,
+  layer: Layer,
+): { readonly statement: Statement; readonly found: readonly string[] } {
   const { annotations, effect, id, position } = policy
   const found: string[] = []
   const read = <T>(name: string, parse: (text: string) => readonly T[] | string): readonly T[] => {
@@ -114,6 +123,7 @@ function readStatement(policy: PolicyInfo): { readonly statement: Statement; rea
     reserve: read('reserve', parseQuantities),
     source: position.source ?? '',
     line: position.line,
+    layer,
   }
   if (effect === 'forbid') found.push('a limit says what it matches with `permit`; `forbid` belongs in a policy')
   if (annotations.id === undefined) found.push('a limit needs an @id, by which its counts are kept')

@@ -1,3 +1,5 @@
+import type { Layer } from '../layers.ts'
+
 /** Whether denials are enforced, or decided and recorded only. */
 export type Mode = 'enforce' | 'observe'
 
@@ -53,6 +55,13 @@ export function parseModeTarget(text: string): ModeTarget | undefined {
     default:
       return undefined
   }
+}
+
+/** The target that a layer is, as text; `undefined` for those that are no targets of their own. */
+export function layerTarget(layer: Layer): string | undefined {
+  if (layer.kind === 'project') return `layer:project:${layer.id}`
+  if (layer.kind === 'agent') return `layer:${layer.type === 'Agent' ? 'agent' : 'agent-type'}:${layer.id}`
+  return undefined
 }
 
 function split(text: string): readonly [string, string] {

@@ -1,5 +1,4 @@
-import type { Layer } from '../layers.ts'
-import { type Mode, parseModeTarget } from './mode-target.ts'
+import type { Mode } from './mode-target.ts'
 
 /** Where a request stands, as modes see it: targets as text. */
 export interface Places {
@@ -13,22 +12,15 @@ export interface Places {
 export interface ModesInForce {
   /** What was set, by target; what is not in here says nothing. */
   readonly modes: ReadonlyMap<string, Mode>
-  /** Layers whose policies refuse nothing. */
-  readonly layers: readonly Layer[]
+  /** Layers whose policies refuse nothing, as targets. */
+  readonly layers: ReadonlySet<string>
 }
 
 /** `undefined` where everything is enforced: then nobody has to look. */
 export function modesInForce(modes: ReadonlyMap<string, Mode>): ModesInForce | undefined {
   const observed = [...modes].filter(([, mode]) => mode === 'observe').map(([target]) => target)
   if (observed.length === 0) return undefined
-  return { modes, layers: observed.flatMap((target) => layerNamed(target) ?? []) }
-}
-
-function layerNamed(text: string): Layer | undefined {
-  const target = parseModeTarget(text)
-  if (target?.kind !== 'layer') return undefined
-  if (target.of === 'project') return { kind: 'project', id: target.id }
-  return { kind: 'agent', type: target.of === 'agent' ? 'Agent' : 'AgentType', id: target.id }
+  return { modes, layers: new Set(observed.filter((target) => target.startsWith('layer:'))) }
 }
 
 /**

@@ -34,7 +34,8 @@ export function reserve(
   }
   const ready = (reserved: Reserved): Ready | Promise<Ready> => {
     const { refused } = reserved
-    return refused === undefined ? { decisions, plan, reserved } : denied(refused)
+    // What became an observed denial goes on as it would have: the plan stands.
+    return refused === undefined ? { decisions: reserved.decisions ?? decisions, plan, reserved } : denied(refused)
   }
   if (plan.kind === 'deny' && decisions.includes(plan.decision)) return denied(decisions)
   if (plan.kind !== 'forward') return { decisions, plan, reserved: NOTHING }

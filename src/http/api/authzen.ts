@@ -168,7 +168,10 @@ class Asker {
     const reserved = reserving instanceof Promise ? await reserving : reserving
     const [refused] = reserved?.refused ?? []
     if (refused !== undefined) decided = refused
-    else if (reserved !== undefined) this.#reserved.push(reserved)
+    else if (reserved !== undefined) {
+      decided = reserved.decisions?.[0] ?? decided
+      this.#reserved.push(reserved)
+    }
     this.#questions.push(decidedQuestion(asked, decided, access.recordedInputs(question, decided)))
     return { answer: answerOf(decided, evaluation.context), ctx, question, decision: decided }
   }

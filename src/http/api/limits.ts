@@ -81,7 +81,7 @@ export const limitRoutes: readonly Route[] = [
       const question = { action, resource, ...(body.amounts === undefined ? {} : { amounts: body.amounts }) }
       const decided = tenant.access.decide(about, question)
       const reserved = await tenant.access.reserve(about, [question], [decided])
-      const final = reserved.refused?.[0] ?? decided
+      const final = reserved.refused?.[0] ?? reserved.decisions?.[0] ?? decided
       const { reasons, remedy, advice } = final
       const decision = verdictOf(final)
       note({ asked: { subject: principal.id, action, resource }, decision, reasons: reasons.map((one) => one.policy) })
