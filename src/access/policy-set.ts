@@ -94,7 +94,7 @@ export function* policySetSteps(base: string, given: readonly PolicyFile[]): Ste
     revision,
     roles: NO_ROLES,
     always: new Set(always),
-    refusing: refusalsOf(refusing),
+    refusing: refusalsOf(refusing, ceilings.values()),
     ceilings: { byPolicy, everywhere, byTarget },
     limits,
     reads: yield* policyReadsSteps([engine, limits?.engine]),
@@ -120,18 +120,23 @@ interface Refusing {
   readonly ceiling: Ceiling | undefined
 }
 
-function refusalsOf(found: readonly Refusing[]): LayerRefusals {
+function refusalsOf(found: readonly Refusing[], all: Iterable<Ceiling>): LayerRefusals {
   const forbids = new Map<string, string[]>()
   const ceilings = new Map<string, string[]>()
   const owners = new Map<string, string>()
   for (const { policy, layer, ceiling } of found) {
     const target = layerTarget(layer)
     if (target === undefined || (policy.effect === 'permit' && ceiling === undefined)) continue
-    owners.set(ceiling?.name ?? policy.id, target)
+    if (ceiling === undefined) owners.set(policy.id, target)
     const kept = ceiling === undefined ? forbids : ceilings
     const known = kept.get(target)
     if (known === undefined) kept.set(target, [policy.id])
     else known.push(policy.id)
+  }
+  // A ceiling without policies refuses too.
+  for (const { name, layer } of all) {
+    const target = layerTarget(layer)
+    if (target !== undefined) owners.set(name, target)
   }
   return { forbids, ceilings, owners }
 }

@@ -182,14 +182,13 @@ async function takeNeeds(
   for (const need of needs) {
     if (need.kind !== 'rate') continue
     const mayPass = isObserved(need)
-    const wait = mayPass ? deps.rates.wait(need.rate, need.applying.key) : 0
     const answer = await deps.rates.take(need.rate, need.applying.key, mayPass)
     if ('wait' in answer) {
       if (!mayPass) return refuse({ need, wait: answer.wait })
       beyond.push({ need, wait: answer.wait })
       continue
     }
-    if (wait > 0) beyond.push({ need, wait })
+    if (answer.used > need.rate.points) beyond.push({ need, wait: deps.rates.wait(need.rate, need.applying.key) })
     taken.push({ need, taken: answer })
   }
   const now = ctx.clock.now()
@@ -198,7 +197,9 @@ async function takeNeeds(
     const { need, window, amount, most } = charge
     if (!isObserved(need) || deps.ledger.used(need.account, window) + amount <= most) continue
     beyond.push({ need, wait: waitFor(need, window, now) })
-    charges = charges.with(at, { ...charge, amount: amount < UNKNOWN ? amount : 0, most: Number.POSITIVE_INFINITY })
+    // What is as much as can be is a cost that nobody knows, and no count of anything.
+    const isKnown = amount < toCount(Number.POSITIVE_INFINITY, need.allowance.unit)
+    charges = charges.with(at, { ...charge, amount: isKnown ? amount : 0, most: Number.POSITIVE_INFINITY })
   }
   let charged = deps.ledger.charge(charges)
   while (!isCharged(charged)) {
@@ -238,9 +239,6 @@ async function takeNeeds(
     },
   }
 }
-
-// A cost that nobody knows is as high as can be, and no count of anything.
-const UNKNOWN = 2 ** 52
 
 interface NeededCharge extends Charge {
   readonly need: BudgetNeed
