@@ -1,3 +1,4 @@
+import type { Steps } from '../../cedar/index.ts'
 import { GROUP_TYPES, type Landscape, type LandscapeAction, push } from './landscape.ts'
 import type { Cell } from './tally.ts'
 import { type Target, targetsFor } from './targets.ts'
@@ -46,7 +47,7 @@ const FEW = 0.25
  * number of its terms and the logarithm of what it grants beyond what was seen. What costs more than to name those who did
  * it, and what groups do not have in common, is said of those who did it.
  */
-export function coverCells(cells: readonly Cell[], land: Landscape, options: CoverOptions): Cover {
+export function* coverCells(cells: readonly Cell[], land: Landscape, options: CoverOptions): Steps<Cover> {
   const byAction = new Map<LandscapeAction, Cell[]>()
   for (const cell of cells) {
     const list = byAction.get(cell.action)
@@ -57,10 +58,11 @@ export function coverCells(cells: readonly Cell[], land: Landscape, options: Cov
   const alone: Grant[] = []
   for (const action of [...byAction.keys()].sort((a, b) => a.number - b.number)) {
     const own = byAction.get(action) ?? []
-    const { taken, left } = coverByGroups(own, action, land, options)
+    const { taken, left } = yield* coverByGroups(own, action, land, options)
     const rest = coverByNames(left, action, land, options)
     grants.push(...withoutNeedless(taken), ...rest.grants)
     alone.push(...rest.alone)
+    yield
   }
   return { grants, alone }
 }
@@ -70,14 +72,20 @@ interface Candidate extends Grant {
   readonly key: string
 }
 
-function coverByGroups(cells: readonly Cell[], action: LandscapeAction, land: Landscape, options: CoverOptions) {
-  const candidates = candidatesFor(cells, action, land, options)
+function* coverByGroups(
+  cells: readonly Cell[],
+  action: LandscapeAction,
+  land: Landscape,
+  options: CoverOptions,
+): Steps<{ readonly taken: readonly Grant[]; readonly left: readonly Cell[] }> {
+  const candidates = yield* candidatesFor(cells, action, land, options)
   const open = new Set(cells)
   const taken: Grant[] = []
   // What a candidate still covers only ever shrinks: one that is still the best after counting anew is the best of all.
   const queue = candidates.map((candidate) => ({ candidate, worth: candidate.cells.length / candidate.price }))
   queue.sort(byWorth)
   while (queue.length > 0 && open.size > 0) {
+    yield
     const next = queue.shift()
     if (next === undefined) break
     const gain = next.candidate.cells.filter((cell) => open.has(cell)).length
@@ -117,12 +125,12 @@ function insert(queue: Queued[], item: Queued): void {
   queue.splice(low, 0, item)
 }
 
-function candidatesFor(
+function* candidatesFor(
   cells: readonly Cell[],
   action: LandscapeAction,
   land: Landscape,
   { active, isBehind = false }: CoverOptions,
-): readonly Candidate[] {
+): Steps<readonly Candidate[]> {
   const subjects = new Map<string, { subject: Subject; cells: Cell[] }>()
   for (const cell of cells) {
     for (const subject of groupsOf(cell.principal, land)) {
@@ -134,6 +142,7 @@ function candidatesFor(
   }
   const found: Candidate[] = []
   for (const [key, { subject, cells: own }] of subjects) {
+    yield
     const members = land.members(subject.kind, subject.groups)
     const seen = members.filter((one) => active.has(one)).length
     const byResource = new Map<number, number[]>()

@@ -1,4 +1,12 @@
-import { describeSchema, type Engine, type Entities, type EntityJson, jsonOf, type Uid } from '../../cedar/index.ts'
+import {
+  describeSchema,
+  type Engine,
+  type Entities,
+  type EntityJson,
+  jsonOf,
+  type Steps,
+  type Uid,
+} from '../../cedar/index.ts'
 import type { Known } from '../decide-chain.ts'
 import type { PolicySet } from '../policy-set.ts'
 import { PRINCIPAL_TYPES } from './landscape.ts'
@@ -33,6 +41,7 @@ const RANKED = ['classification', 'sensitivity']
 function inForceOf(set: PolicySet, entities: Entities): InForce {
   const { engine, ceilings, roles } = set
   const all = [...engine.policies()]
+  const budget = { left: MOST_ASKED }
   const own = all.filter(
     ({ id, effect, link, position }) =>
       effect === 'permit' &&
@@ -73,7 +82,7 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
       // A role whose template asks for facts grants nothing here: a statement may then say again what it does.
       return linked.decide({ principal, action: uid, resource, context: {} }, entities).reasons
     },
-    wouldAllow: (policy) => wouldAllow(policy, set, entities),
+    wouldAllow: (policy) => wouldAllow(policy, set, entities, budget),
   }
 }
 
@@ -82,10 +91,16 @@ function assigneeOf(key: string): Uid {
   return { type: key.slice(0, at), id: key.slice(at + 2) }
 }
 
-const MOST_ASKED = 100_000
+/** For all policies together. */
+const MOST_ASKED = 2_000_000
 
 /** Requests that a policy alone would allow, where facts and arguments are as it wishes. */
-function wouldAllow(policy: string, { engine, schema }: PolicySet, entities: Entities): number | undefined {
+function* wouldAllow(
+  policy: string,
+  { engine, schema }: PolicySet,
+  entities: Entities,
+  budget: { left: number },
+): Steps<number | undefined> {
   const others = [...engine.policies()].filter(({ id }) => id !== policy)
   const alone: Engine = engine.with({ remove: others.map(({ id }) => id), onError: 'skip', isValidated: true })
   const byType = new Map<string, Uid[]>()
@@ -94,15 +109,15 @@ function wouldAllow(policy: string, { engine, schema }: PolicySet, entities: Ent
     if (list === undefined) byType.set(ref.type, [ref])
     else list.push(ref)
   }
-  let asked = 0
   let allowed = 0
   for (const { uid, principals, resources } of describeSchema(schema.text).actions) {
     for (const principal of principals
       .filter((type) => PRINCIPAL_TYPES.has(type))
       .flatMap((type) => byType.get(type) ?? [])) {
       for (const resource of resources.flatMap((type) => byType.get(type) ?? [])) {
-        asked++
-        if (asked > MOST_ASKED) return undefined
+        if (budget.left <= 0) return undefined
+        budget.left--
+        if (budget.left % 500 === 0) yield
         const { decision, errors } = alone.decide({ principal, action: uid, resource, context: {} }, entities)
         if (decision === 'allow' || errors.length > 0) allowed++
       }

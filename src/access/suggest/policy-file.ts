@@ -1,4 +1,4 @@
-import { format, policyText } from '../../cedar/index.ts'
+import { format, policyText, type Steps } from '../../cedar/index.ts'
 import type { EntityRef } from '../question.ts'
 import { excessIn } from './excess.ts'
 import type { Landscape } from './landscape.ts'
@@ -55,14 +55,18 @@ export interface SuggestedFile {
 }
 
 /** The file that a person reads, changes and applies. */
-export function suggestedFile(input: FileInput): SuggestedFile {
+export function* suggestedFile(input: FileInput): Steps<SuggestedFile> {
   const { land, accept } = input
   const ids = new Set<string>()
-  const statements = input.drafts.map((draft) => statementOf(draft, newId(idOf(draft, land), ids), land))
+  const statements: SuggestedStatement[] = []
+  for (const draft of input.drafts) {
+    statements.push(statementOf(draft, newId(idOf(draft, land), ids), land))
+    yield
+  }
   const drafts = [...input.drafts]
   const leftOut: SuggestedStatement[] = []
   for (const [caution, list] of input.cautions) {
-    list.forEach((draft, index) => {
+    for (const [index, draft] of list.entries()) {
       const id = `left-out/${caution}-${index + 1}`
       const isAccepted = accept.includes(id) || accept.includes(caution)
       const statement = { ...statementOf(draft, isAccepted ? newId(idOf(draft, land), ids) : id, land), caution }
@@ -70,7 +74,8 @@ export function suggestedFile(input: FileInput): SuggestedFile {
         drafts.push(draft)
         statements.push(statement)
       } else leftOut.push(statement)
-    })
+      yield
+    }
   }
   statements.sort((a, b) => (a.id < b.id ? -1 : 1))
   return { text: fileText(statements, leftOut, input), statements, leftOut, drafts }

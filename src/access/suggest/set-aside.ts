@@ -1,4 +1,5 @@
-import { coverCells, type Grant } from './cover.ts'
+import type { Steps } from '../../cedar/index.ts'
+import { coverCells } from './cover.ts'
 import type { Landscape } from './landscape.ts'
 import { type Cell, type Rhythm, rhythmKey, type Tally } from './tally.ts'
 
@@ -15,7 +16,7 @@ export interface Sorted {
  * untrusted content, what came in a burst, what one agent does alone. Whoever stood behind nothing but such requests is
  * granted nothing for them either.
  */
-export function sortCells(cells: readonly Cell[], tally: Tally, land: Landscape): Sorted {
+export function* sortCells(cells: readonly Cell[], tally: Tally, land: Landscape): Steps<Sorted> {
   const aside = new Map<Caution, Cell[]>()
   const keep: Cell[] = []
   const put = (caution: Caution, cell: Cell): void => {
@@ -30,9 +31,8 @@ export function sortCells(cells: readonly Cell[], tally: Tally, land: Landscape)
     else put(caution, cell)
   }
   const active = activeIn(cells)
-  const alone = new Set(
-    coverCells(keep.filter(acted), land, { active, setsAside: true }).alone.flatMap((grant: Grant) => grant.cells),
-  )
+  const cover = yield* coverCells(keep.filter(acted), land, { active, setsAside: true })
+  const alone = new Set(cover.alone.flatMap((grant) => grant.cells))
   for (const cell of alone) put('alone', cell)
   const actors = new Set(keep.filter((cell) => acted(cell) && !alone.has(cell)).map(keyOf))
   const cautions = new Map([...aside].flatMap(([caution, list]) => list.map((cell) => [keyOf(cell), caution] as const)))

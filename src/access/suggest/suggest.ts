@@ -1,4 +1,5 @@
-import { describeSchema, type EntityJson } from '../../cedar/index.ts'
+import { describeSchema, type EntityJson, type Steps } from '../../cedar/index.ts'
+import { unhurried } from '../unhurried.ts'
 import { coverCells, type Grant } from './cover.ts'
 import { type Excess, excessIn, excessOf } from './excess.ts'
 import { type Landscape, landscapeOf } from './landscape.ts'
@@ -54,7 +55,7 @@ export interface Suggestion {
 
 /**
  * The least that has to be granted for what was observed to go on. Reads the decisions once, in memory that does not grow
- * with their number. The same decisions give the same suggestion.
+ * with their number, and lets others have their turn. The same decisions give the same suggestion.
  */
 export async function suggestPolicies(
   decisions: AsyncIterable<Observed> | Iterable<Observed>,
@@ -64,27 +65,33 @@ export async function suggestPolicies(
   const land = landscapeOf(describeSchema(world.schema), world.entities)
   const tally = tallying(land, options)
   for await (const observed of decisions) tally.add(observed)
-  return suggestionOf(tally.done(), land, world, options)
+  return unhurried(suggestionSteps(tally.done(), land, world, options))
 }
 
-function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, options: SuggestOptions): Suggestion {
-  const links = roleLinks(tally.cells, land, world.inForce)
+function* suggestionSteps(
+  tally: Tally,
+  land: Landscape,
+  world: SuggestWorld,
+  options: SuggestOptions,
+): Steps<Suggestion> {
+  const links = yield* roleLinks(tally.cells, land, world.inForce)
   const cells = tally.cells.filter((cell) => !links.has(cell))
   const active = activeIn(tally.cells)
-  const { learnt, aside } = sortCells(cells, tally, land)
-  const cover = (some: readonly Cell[]): readonly Grant[] => coverAll(some, land, active)
+  const { learnt, aside } = yield* sortCells(cells, tally, land)
   const { mostBeyond = 0.01, accept = [] } = options
   const { kept, broad } = withoutBroad(
-    statementsOf(cover(learnt), land),
+    statementsOf(yield* coverAll(learnt, land, active), land),
     land,
     mostBeyond * excessOf([], cells, land).space,
   )
   const cautions: (readonly [Caution, readonly Draft[]])[] = [['broad', broad]]
   for (const caution of CAUTIONS) {
     const some = aside.get(caution)
-    if (some !== undefined) cautions.push([caution, statementsOf(cover(some), land, caution === 'untrusted')])
+    if (some === undefined) continue
+    const grants = yield* coverAll(some, land, active)
+    cautions.push([caution, statementsOf(grants, land, caution === 'untrusted')])
   }
-  const file = suggestedFile({ drafts: kept, cautions, accept, land, tally, tenant: world.tenant })
+  const file = yield* suggestedFile({ drafts: kept, cautions, accept, land, tally, tenant: world.tenant })
   const granted = new Set(file.drafts.flatMap((draft) => [...draft.cells]))
   return {
     text: file.text,
@@ -93,7 +100,7 @@ function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, option
     refused: [...tally.refused]
       .map(([policy, refusals]) => ({ policy, ...refusals }))
       .sort((a, b) => b.count - a.count || (a.policy < b.policy ? -1 : 1)),
-    takeAway: world.inForce === undefined ? [] : takeAway(world.inForce, tally, links, land),
+    takeAway: world.inForce === undefined ? [] : yield* takeAway(world.inForce, tally, links, land),
     excess: excessOf(file.drafts, cells, land),
     decisions: tally.decisions,
     learnt: tally.learnt,
@@ -107,9 +114,9 @@ function suggestionOf(tally: Tally, land: Landscape, world: SuggestWorld, option
 }
 
 /** Those who act, and then those who stand behind them, as far as they are not granted it anyway. */
-function coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<number>): readonly Grant[] {
+function* coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<number>): Steps<readonly Grant[]> {
   const acting = cells.filter((cell) => cell.acting > 0)
-  const { grants } = coverCells(acting, land, { active, setsAside: false })
+  const { grants } = yield* coverCells(acting, land, { active, setsAside: false })
   const granted = new Set<string>()
   for (const { subject, target, action } of grants) {
     // What a call is granted for is bound to its arguments, and those behind are not asked about them.
@@ -121,23 +128,25 @@ function coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<n
     ({ acting: own, action, principal, resource }) =>
       own === 0 && !granted.has(`${action.number} ${principal} ${resource}`),
   )
-  return [...grants, ...coverCells(behind, land, { active, setsAside: false, isBehind: true }).grants]
+  const rest = yield* coverCells(behind, land, { active, setsAside: false, isBehind: true })
+  return [...grants, ...rest.grants]
 }
 
 const CAUTIONS: readonly Caution[] = ['untrusted', 'alone', 'burst', 'elevated', 'administration']
 
 /** What roles permit, and by which of their grants: no policy has to say it again. */
-function roleLinks(
+function* roleLinks(
   cells: readonly Cell[],
   land: Landscape,
   inForce: InForce | undefined,
-): ReadonlyMap<Cell, readonly string[]> {
+): Steps<ReadonlyMap<Cell, readonly string[]>> {
   const found = new Map<Cell, readonly string[]>()
   if (inForce === undefined) return found
   for (const cell of cells) {
     if (cell.isFolded) continue
     const links = inForce.rolesGrant(land.uidOf(cell.principal), cell.action.id, land.uidOf(cell.resource))
     if (links.length > 0) found.set(cell, links)
+    yield
   }
   return found
 }

@@ -1,3 +1,4 @@
+import type { Steps } from '../../cedar/index.ts'
 import type { EntityRef } from '../question.ts'
 import type { Landscape } from './landscape.ts'
 import type { Cell, PolicyUse, Tally } from './tally.ts'
@@ -17,7 +18,7 @@ export interface InForce {
   /** Ids of the grants by which roles let somebody do this; none where they do not. */
   rolesGrant(principal: EntityRef, action: string, resource: EntityRef): readonly string[]
   /** How many requests a policy would allow, facts and arguments aside; `undefined` where there are too many to ask. */
-  wouldAllow(policy: string): number | undefined
+  wouldAllow(policy: string): Steps<number | undefined>
 }
 
 /** A grant that nothing used: a proposal, for somebody to look at. */
@@ -48,12 +49,12 @@ export type TakeAway =
  * What nothing that was seen rests on. It was not used from `tally.from` on; what was before, nobody has looked at.
  * `links`: the grants of roles by which requests would have been allowed that were denied as a whole.
  */
-export function takeAway(
+export function* takeAway(
   inForce: InForce,
   tally: Tally,
   links: ReadonlyMap<Cell, readonly string[]>,
   land: Landscape,
-): readonly TakeAway[] {
+): Steps<readonly TakeAway[]> {
   const used = new Map([...tally.used].map(([policy, use]) => [policy, copyOf(use)]))
   for (const [{ principal, last, action }, granting] of links) {
     for (const link of granting) {
@@ -63,9 +64,11 @@ export function takeAway(
       use.actions.add(action.id)
     }
   }
-  const policies = inForce.policies
-    .filter(({ id }) => !used.has(id))
-    .map(({ id, source, line }): TakeAway => ({ kind: 'policy', id, source, line, wouldAllow: inForce.wouldAllow(id) }))
+  const policies: TakeAway[] = []
+  for (const { id, source, line } of inForce.policies) {
+    if (used.has(id)) continue
+    policies.push({ kind: 'policy', id, source, line, wouldAllow: yield* inForce.wouldAllow(id) })
+  }
   const isUsed = ({ assignee, links: own }: InForce['roles'][number]): boolean =>
     own.some((link) => isUsedBy(used.get(link), assignee, land))
   const roles = inForce.roles
