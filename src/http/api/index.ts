@@ -15,6 +15,7 @@ import { metricRoutes } from './metrics.ts'
 import { modeRoutes } from './modes.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
+import { suggestionRoutes } from './suggestion.ts'
 import { toolRoutes } from './tools.ts'
 import { verifiableLogRoutes } from './verifiable-log.ts'
 
@@ -34,6 +35,7 @@ export const apiRoutes: readonly Route[] = [
   ...authzenSearchRoutes,
   ...authzenFilterRoutes,
   ...recordRoutes,
+  ...suggestionRoutes,
   ...verifiableLogRoutes,
   ...logPublicationRoutes,
   ...exportRoutes,
