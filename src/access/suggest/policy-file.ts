@@ -21,6 +21,8 @@ export interface SuggestedStatement {
   readonly beyond: number
   /** Of what is left out, or was left out until somebody accepted it. */
   readonly caution?: Caution
+  /** Why it is left out, in a sentence. */
+  readonly why?: string
 }
 
 export interface Evidence {
@@ -69,7 +71,11 @@ export function* suggestedFile(input: FileInput): Steps<SuggestedFile> {
     for (const [index, draft] of list.entries()) {
       const id = `left-out/${caution}-${index + 1}`
       const isAccepted = accept.includes(id) || accept.includes(caution)
-      const statement = { ...statementOf(draft, isAccepted ? newId(idOf(draft, land), ids) : id, land), caution }
+      const statement = {
+        ...statementOf(draft, isAccepted ? newId(idOf(draft, land), ids) : id, land),
+        caution,
+        why: CAUTIONS[caution],
+      }
       if (isAccepted) {
         drafts.push(draft)
         statements.push(statement)
@@ -188,7 +194,7 @@ function fileText(
 }
 
 /** Why something is left out, in a sentence. */
-export const CAUTIONS: Readonly<Record<Caution, string>> = {
+const CAUTIONS: Readonly<Record<Caution, string>> = {
   untrusted: 'reached on untrusted content: what a document, a mail or a page says has chosen an argument',
   alone: 'one agent does what no other of its type does, or somebody stood behind it',
   burst: 'seen only in a burst of requests, far above what its type ever does',

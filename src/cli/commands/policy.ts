@@ -9,14 +9,18 @@ import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
 import { policyDiffCommand } from './policy-diff.ts'
+import { policySuggestCommand } from './policy-suggest.ts'
 
-/** Work on the policies of a folder, without a server. */
+/** Work on policies before they are in force. */
 export function policyCommand(): Command {
   return new Command('policy')
-    .description('check and test the policies of a folder before they are applied; needs no server')
+    .description(
+      'suggest policies from what was observed; check and test those of a folder, without a server, before they are applied',
+    )
     .addCommand(checkCommand())
     .addCommand(testCommand())
     .addCommand(policyDiffCommand())
+    .addCommand(policySuggestCommand())
 }
 
 interface CheckOptions {

@@ -18,13 +18,9 @@ export const suggestionRoutes: readonly Route[] = [
     query: z.strictObject({
       since: moment,
       until: moment.optional(),
-      accept: z
-        .string()
-        .max(4096)
-        .optional()
-        .meta({
-          description: 'what is granted though it was left out: ids (`left-out/elevated-1`) or cautions, with commas',
-        }),
+      accept: z.string().max(4096).optional().meta({
+        description: 'what is granted though it was left out: ids (`left-out/elevated-1`) or cautions, with commas',
+      }),
     }),
     produces: 'application/x-ndjson',
     handle: async ({ tenant, ctx, query, raw, signal, note }) => {

@@ -1,0 +1,91 @@
+import { writeFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { z } from 'zod'
+import { errorText } from '../../kernel/index.ts'
+import { type ApiClient, refusal } from '../client.ts'
+import { CliError } from '../errors.ts'
+import { type Suggestion, suggestionSchema, suggestionText } from '../policy/suggestion-text.ts'
+import { progressOn } from '../progress.ts'
+import { sessionOf } from '../session.ts'
+import { secondsOf } from './duration-argument.ts'
+
+interface SuggestOptions {
+  readonly since: string
+  readonly until?: string
+  readonly accept?: readonly string[]
+  readonly out?: string
+}
+
+/** The least policy for what was observed. */
+export function policySuggestCommand(): Command {
+  return new Command('suggest')
+    .description(
+      'write the least policy for what was observed, with the evidence for it, and tell what grants nothing used; nothing is put in force',
+    )
+    .addOption(
+      new Option('--since <time>', 'a duration before now, as in `7d`, or a time, as in 2026-01-31T08:00:00Z').default(
+        '7d',
+      ),
+    )
+    .option('--until <time>', 'the same; now without it')
+    .option(
+      '--accept <what...>',
+      'what is granted though it was left out: ids as they are listed (`left-out/elevated-1`), or a whole kind (`elevated`)',
+    )
+    .option('--out <file>', 'write the policy to this file; one that is there is kept')
+    .action(async (options: SuggestOptions, command: Command) => {
+      const { client, output } = sessionOf(command)
+      const query = new URLSearchParams({ since: momentOf(options.since) })
+      if (options.until !== undefined) query.set('until', momentOf(options.until))
+      if (options.accept !== undefined) query.set('accept', options.accept.join(','))
+      const suggestion = await suggestionFrom(client(), query, progressOn(output))
+      if (options.out !== undefined) writeNew(options.out, suggestion.text)
+      output.data(suggestion, () => suggestionText(suggestion, options))
+    })
+}
+
+/** Throws `usage` for what is neither a duration nor a time. */
+function momentOf(text: string): string {
+  if (/^\d+[smhd]$/.test(text)) return new Date(Date.now() - secondsOf(text) * 1000).toISOString()
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) throw new CliError('usage', `\`${text}\` is neither a duration, as in \`7d\`, nor a time`)
+  return new Date(at).toISOString()
+}
+
+const lineSchema = z.union([
+  z.object({ suggestion: suggestionSchema }),
+  z.object({ error: z.string() }),
+  z.object({ done: z.number(), total: z.number() }),
+])
+
+async function suggestionFrom(
+  client: ApiClient,
+  query: URLSearchParams,
+  onProgress: (done: number, total: number) => void,
+): Promise<Suggestion> {
+  const answer = await client.fetch(`/api/policy/suggestion?${query}`)
+  if (!answer.ok || answer.body === null) throw await refusal(answer)
+  let open = ''
+  for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
+    const lines = `${open}${text}`.split('\n')
+    open = lines.pop() ?? ''
+    for (const line of lines) {
+      const told = lineSchema.parse(JSON.parse(line))
+      if ('suggestion' in told) return told.suggestion
+      if ('error' in told) throw new CliError('refused', told.error)
+      onProgress(told.done, told.total)
+    }
+  }
+  throw new CliError('refused', 'the answer ended before there was a suggestion')
+}
+
+/** What somebody has written or corrected is never written over. */
+function writeNew(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' })
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    const why = isThere ? 'is there already' : 'cannot be written'
+    throw new CliError('usage', `\`${file}\` ${why}`, { detail: errorText(error) })
+  }
+}
