@@ -1,4 +1,4 @@
-import { isPermitted } from '../../src/access/index.ts'
+import { isPermitted, verdictOfAll } from '../../src/access/index.ts'
 import type { Asked as GatewayQuestion } from '../../src/gateway/protocol.ts'
 import { decide } from '../../src/gateway/stages/decide.ts'
 import { recordDecision } from '../../src/gateway/stages/record-decision.ts'
@@ -76,7 +76,7 @@ async function throughGateway(request: FleetRequest, cast: Cast, random: Random,
   const isAllowed = found.every(isPermitted)
   const reserved = isAllowed ? await tenant.access.reserve(ctx, questions, found) : undefined
   const decisions = reserved?.refused ?? (isAllowed ? found : await tenant.access.ask(ctx, questions, found))
-  const outcome = decisions.every(({ decision }) => decision === 'allow') ? 'allow' : 'deny'
+  const outcome = verdictOfAll(decisions)
   const record = await recordDecision(
     ctx,
     { questions, decisions, outcome, detail: { method: request.questions[0].action } },
