@@ -141,7 +141,9 @@ export const bodySchemas = {
     operation: z
       .string()
       .optional()
-      .describe('`retention`, `log:forget` or `log:continue`: what Sallyport did, or was ordered to do'),
+      .describe(
+        '`retention`, `log:forget`, `log:continue` or `policy:shadow`: what Sallyport did, or was ordered to do',
+      ),
     what: z.string().optional().describe('`access-request`: what has ended by the clock'),
     person: z.string().optional().describe('whom `log:forget` is about'),
     by: z.array(z.string()).optional().describe('ids of the chain that ordered it'),
@@ -154,6 +156,12 @@ export const bodySchemas = {
     lost: z.number().optional().describe('with `log:continue`, how many signed records are gone, as far as is known'),
     witnesses: z.array(object).optional().describe('with `log:continue`, what witnesses said that they had cosigned'),
     reason: z.string().optional().describe('with `log:continue`, what the operator gave as the reason'),
+    candidate: z.string().optional().describe('with `policy:shadow`, the content address of the candidate'),
+    differences: z
+      .array(object)
+      .optional()
+      .describe('with `policy:shadow`, which records the candidate decides otherwise, and by which policies'),
+    more: z.number().optional().describe('with `policy:shadow`, differences that are not listed'),
   }),
   alert: z.looseObject({
     alert: z.string().describe('`tool_quarantined` or `limit_used`: what has happened'),

@@ -9,6 +9,7 @@ import type {
   Lists,
   Modes,
   Revisions,
+  Shadows,
 } from '../access/index.ts'
 import type { Exports, Log, Publication } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
@@ -31,6 +32,8 @@ export interface TenantFace {
   readonly requests: AccessRequests
   /** The policies as they were, are and may come to be. */
   readonly revisions: Revisions
+  /** Candidates that live requests are decided under, too. */
+  readonly shadows: Shadows
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log

@@ -37,6 +37,7 @@ import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
 import { keepRetention } from './retention.ts'
 import { rolesOf } from './roles.ts'
+import { keepShadow } from './shadow.ts'
 import { openTenantLog } from './tenant-log.ts'
 import { keepWitnessed } from './witnesses.ts'
 
@@ -143,6 +144,16 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     meter: metrics.limits,
     report: report('what is used of limits could not be kept'),
   })
+  const shadows = await keepShadow({
+    tenant: id,
+    store,
+    clock,
+    access,
+    revisions,
+    directory,
+    log,
+    report: report('a candidate in shadow could not be followed'),
+  })
   const holds = openHolds(clock)
   const publication = await openPublication(store)
   const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
@@ -183,6 +194,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     approvals,
     requests,
     revisions,
+    shadows,
     binding: createBinding({ issuer, endpoint: accessRequestEndpoint(issuer), keyRing, clock }),
     catalog,
     log,
@@ -242,6 +254,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       approvals.close()
       await requests.close()
       await retention.close()
+      await shadows.close()
       await witnessing.close()
       await log.close()
     },

@@ -145,9 +145,11 @@ export async function openShadows(deps: ShadowDeps): Promise<Shadows> {
     if (run === mine) run = undefined
     clearInterval(mine.timer)
     mine.running.end()
+    const ended = { at: clock.now(), why }
+    last = { ...statusOf(mine), ended }
     await mine.flushing.catch(report)
     await flush(mine).catch(report)
-    const status = { ...statusOf(mine), ended: { at: clock.now(), why } }
+    const status = { ...statusOf(mine), ended }
     last = status
     const { report: _, ...rest } = status
     await save(rest)

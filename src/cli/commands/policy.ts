@@ -9,6 +9,7 @@ import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
 import { policyDiffCommand } from './policy-diff.ts'
+import { policyShadowCommand } from './policy-shadow.ts'
 import { policySuggestCommand } from './policy-suggest.ts'
 
 /** Work on policies before they are in force. */
@@ -21,6 +22,7 @@ export function policyCommand(): Command {
     .addCommand(testCommand())
     .addCommand(policyDiffCommand())
     .addCommand(policySuggestCommand())
+    .addCommand(policyShadowCommand())
 }
 
 interface CheckOptions {

@@ -13,6 +13,7 @@ import { listRoutes } from './lists.ts'
 import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
 import { modeRoutes } from './modes.ts'
+import { policyShadowRoutes } from './policy-shadow.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { suggestionRoutes } from './suggestion.ts'
@@ -27,6 +28,7 @@ export const apiRoutes: readonly Route[] = [
   ...toolRoutes,
   ...listRoutes,
   ...modeRoutes,
+  ...policyShadowRoutes,
   ...accessRequestRoutes,
   ...limitRoutes,
   ...accessRoutes,
