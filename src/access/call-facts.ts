@@ -2,7 +2,8 @@ import type { EntityJson } from '../cedar/index.ts'
 import type { Json } from '../kernel/index.ts'
 import type { CallFacts } from './question.ts'
 
-const ARGUMENTS = { type: 'Arguments', id: 'call' } as const
+/** The entity whose tags the arguments of a call are. */
+export const ARGUMENTS = { type: 'Arguments', id: 'call' } as const
 
 /** The part of the context, and the entity, that describe the arguments of a call to policies. */
 export function callFactsFor(call: CallFacts): {

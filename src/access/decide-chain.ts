@@ -67,9 +67,13 @@ function decideLayers(ctx: Context, question: Question, known: Known): Decision 
   }
   reasons.push(...listed)
   const mayAsk = set.asking.size > 0
-  const helps = adviceFor(ctx, hindrance, mayAsk, (changed, isApproved) =>
-    isApproved ? hindranceIfApproved(changed, question, known) : judgeChain(changed, question, known).hindrance,
-  )
+  // What would have helped then, nobody asks again.
+  const helps =
+    known.recorded !== undefined
+      ? NO_ADVICE
+      : adviceFor(ctx, hindrance, mayAsk, (changed, isApproved) =>
+          isApproved ? hindranceIfApproved(changed, question, known) : judgeChain(changed, question, known).hindrance,
+        )
   const advice = withApproval(helps, found)
   const remedy = remedyFor(set, reasons, errors) ?? approvalRemedy(helps, found)
   return {
@@ -98,6 +102,7 @@ function stateOf({ state }: Judgement): { readonly state?: number } {
 }
 
 const NOTHING = Object.freeze({})
+const NO_ADVICE: readonly Advice[] = Object.freeze([])
 
 function faultsOf({ links }: Judgement): readonly PolicyFault[] {
   return links.flatMap(({ principal, verdict }) =>

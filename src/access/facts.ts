@@ -17,7 +17,7 @@ export function factsOf(ctx: Context, question: Question, timeOf: ((now: number)
   const { caller, clock, address } = ctx
   const now = clock.now()
   const facts: Mutable = {
-    authentication: authenticationOf(caller.authentication, now),
+    authentication: authenticationFact(caller.authentication, now),
     scope: caller.scope === undefined ? SCOPES : [...caller.scope],
     chainLength: caller.chain.length,
     now: { __extn: { fn: 'datetime', arg: instant(now) } },
@@ -48,7 +48,8 @@ export const OURS: ReadonlySet<string> = new Set([
   'origin',
 ])
 
-function authenticationOf({ method, at, factors, assurance, mfaAt }: Authentication, now: number): Facts {
+/** How long ago, and how strongly, the caller proved who it is. */
+export function authenticationFact({ method, at, factors, assurance, mfaAt }: Authentication, now: number): Facts {
   const facts: Mutable = { method, age: secondsSince(at, now) }
   if (factors !== undefined) facts.factors = factors
   if (assurance !== undefined) facts.assurance = assurance

@@ -31,6 +31,8 @@ export const UNREPLAYABLE = [
   'state_unknown',
   /** Somebody whom the decision could look at was forgotten. */
   'state_erased',
+  /** What there was then does not fit what the policies speak of. */
+  'state_unfit',
   /** The revision is not kept. */
   'revision_unknown',
   /** Policies read arguments whose values are not on record. */

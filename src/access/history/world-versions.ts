@@ -76,7 +76,7 @@ export function listChange({ id }: { readonly id: string }, entry: ListEntry | u
   return { key, value: JSON.stringify({ list, target, scope, ...(until === undefined ? {} : { until }) }) }
 }
 
-const DECLARED = '["declared"]'
+export const DECLARED = '["declared"]'
 
 /** A key of a change, taken apart. */
 export type WorldKey =

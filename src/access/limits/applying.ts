@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Entities, Uid } from '../../cedar/index.ts'
 import type { Caller, PrincipalRef } from '../../kernel/index.ts'
-import type { EntityRef } from '../question.ts'
+import type { Decision, EntityRef, PolicyFault } from '../question.ts'
 import type { Per, Statement, StatementSet } from './statement.ts'
 
 /** A statement that matches a request, and whose count it is that the request adds to. */
@@ -53,6 +53,14 @@ export function applyingTo(caller: Caller, asked: Asked, set: StatementSet): rea
     for (const { policy, message } of errors) add(policy, message)
   }
   return found ?? NONE
+}
+
+/** A statement that could not be evaluated counts as matching, and is reported. */
+export function withFaults(decision: Decision, applying: readonly Applying[]): Decision {
+  const faults = applying.flatMap(({ statement, principal, fault }): readonly PolicyFault[] =>
+    fault === undefined ? [] : [{ policy: statement.id, principal, message: fault }],
+  )
+  return faults.length === 0 ? decision : { ...decision, errors: [...decision.errors, ...faults] }
 }
 
 function keyOf(statement: Statement, caller: Caller, link: PrincipalRef, asked: Asked): string {

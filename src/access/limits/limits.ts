@@ -1,8 +1,8 @@
 import type { Context } from '../../kernel/index.ts'
 import type { Amounts } from '../amounts.ts'
-import type { Decision, PolicyFault, Question } from '../question.ts'
+import type { Decision, Question } from '../question.ts'
 import type { Taken, Taker } from '../reserve.ts'
-import { type Applying, type Asked, applyingTo } from './applying.ts'
+import { type Applying, type Asked, applyingTo, withFaults } from './applying.ts'
 import type { Charge, Charged, Ledger } from './ledger.ts'
 import { type BudgetNeed, type Need, needsOf, type RateNeed } from './needs.ts'
 import type { Rates, RateTaken } from './rates.ts'
@@ -120,14 +120,6 @@ export function createLimits(deps: LimitsDeps): Limits {
 }
 
 const NONE: readonly never[] = Object.freeze([])
-
-/** A statement that could not be evaluated counts as matching, and is reported. */
-function withFaults(decision: Decision, applying: readonly Applying[]): Decision {
-  const faults = applying.flatMap(({ statement, principal, fault }): readonly PolicyFault[] =>
-    fault === undefined ? [] : [{ policy: statement.id, principal, message: fault }],
-  )
-  return faults.length === 0 ? decision : { ...decision, errors: [...decision.errors, ...faults] }
-}
 
 function unmetNow(need: Need, now: number, { rates, ledger, windowOf }: LimitsDeps): readonly Unmet[] {
   if (need.kind === 'rate') {

@@ -158,6 +158,7 @@ export const WHY: Readonly<Record<Unreplayable, string>> = {
   state_unrecorded: 'recorded before decisions named the state of the world',
   state_unknown: 'the state of the world is not kept any more',
   state_erased: 'the state of the world names somebody who was forgotten',
+  state_unfit: 'the state of the world does not fit these policies',
   revision_unknown: 'the policies of that time are not kept',
   arguments_unrecorded: 'a policy reads arguments that are not on record',
   limits_unrecorded: 'depends on how much of limits was used',
