@@ -155,9 +155,9 @@ export interface Access {
   recordedInputs(question: Question, decision: Decision): RecordedInputs
   /**
    * Counts the states of what decisions look at, from `version` on; `listener` is told of every change with the version
-   * that it makes. Decisions say which version they were made in.
+   * that it makes. Decisions say which version they were made in. Returns how to note something that is no change.
    */
-  keepStates(version: number, listener: WorldListener): void
+  keepStates(version: number, listener: WorldListener): (changes: readonly WorldChange[]) => void
   /** All that decisions look at in memory, as changes from nothing. */
   state(): Iterable<WorldChange>
   /** The allow and deny lists in memory; `openLists` keeps them in the store. */

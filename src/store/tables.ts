@@ -150,6 +150,12 @@ export interface TenantTables {
   /** parents: JSON array of entity references; attributes: JSON object. What a manifest says of resources. */
   resources: { type: string; id: string; parents: string; attributes: string }
   settings: { name: string; value: string }
+  /**
+   * What decisions looked at in memory, change by change. key: JSON array, shape owned by access/history, empty where a
+   * version is begun without a change; value: JSON, or null where there is nothing any more; erased: 1 where somebody who
+   * was named there was forgotten
+   */
+  world_changes: { version: number; key: string; value: string | null; erased: 0 | 1; at: number }
   /** What stands in `observe` or `enforce`. target: shape owned by access/modes */
   modes: {
     target: string

@@ -19,27 +19,29 @@ export interface WorldVersions {
   readonly version: number | undefined
   /** Tells of a change that is in force. `changes` is only asked where somebody listens. */
   note(changes: () => readonly WorldChange[]): void
-  /** From now on states are counted, from this one. */
-  keep(version: number, listener: WorldListener): void
+  /** From now on states are counted, from this one. Returns how to note something that nobody else tells of. */
+  keep(version: number, listener: WorldListener): (changes: readonly WorldChange[]) => void
 }
 
 export function worldVersions(): WorldVersions {
   let version: number | undefined
   let listener: WorldListener | undefined
+  const note: WorldVersions['note'] = (changes) => {
+    if (version === undefined || listener === undefined) return
+    const all = changes()
+    if (all.length === 0) return
+    version += 1
+    listener(version, all)
+  }
   return {
     get version() {
       return version
     },
-    note(changes) {
-      if (version === undefined || listener === undefined) return
-      const all = changes()
-      if (all.length === 0) return
-      version += 1
-      listener(version, all)
-    },
+    note,
     keep(from, told) {
       version = from
       listener = told
+      return (changes) => note(() => changes)
     },
   }
 }

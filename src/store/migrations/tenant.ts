@@ -92,6 +92,16 @@ export const tenantMigrations: readonly Migration[] = [
   -- How long bodies of records are kept, by kind of record.
   CREATE TABLE retention (kind TEXT PRIMARY KEY, days INTEGER, hold INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
+  -- What decisions were made on, by version.
+  CREATE TABLE world_changes (
+    version INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT,
+    erased INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (version, key)
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE policy_texts (digest TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
   CREATE TABLE policy_revisions (
     address TEXT PRIMARY KEY,
