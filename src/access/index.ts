@@ -9,6 +9,7 @@ export type { Explanation } from './explain.ts'
 export { SCOPES } from './facts.ts'
 export type { FilterQuestion } from './filter.ts'
 export type { Foundation } from './foundation.ts'
+export { differencesTo } from './history/agreement.ts'
 export {
   type RecordedDecision,
   type RecordedVerdict,
@@ -19,6 +20,11 @@ export {
   type Unreplayable,
 } from './history/recorded-decision.ts'
 export { contextChanges, personsStated, type RecordedInputs } from './history/recorded-inputs.ts'
+export type { Replayed } from './history/replay-decision.ts'
+export { createReplayer, type PolicyWhole, type Replayer } from './history/replayer.ts'
+export { type Disagreement, type SelfReplay, selfReplay } from './history/self-replay.ts'
+export { openWorldJournal, type WorldJournal } from './history/world-journal.ts'
+export { WorldTimeline } from './history/world-timeline.ts'
 export type { Layer, PackUse, PolicyFile } from './layers.ts'
 export { type Holds, openHolds } from './limits/holds.ts'
 export { openLedger } from './limits/ledger.ts'

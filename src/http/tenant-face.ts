@@ -9,7 +9,9 @@ import type {
   Lists,
   Modes,
   Revisions,
+  SelfReplay,
   Shadows,
+  WorldJournal,
 } from '../access/index.ts'
 import type { Exports, Log, Publication } from '../audit/index.ts'
 import type { Gateway, ToolReview } from '../gateway/index.ts'
@@ -37,6 +39,12 @@ export interface TenantFace {
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
+  /** What decisions were made on. */
+  readonly history: {
+    /** Decides again what stands in these records; asked only where that was allowed and recorded. */
+    replaySelf(span: { readonly first: number; readonly limit: number }): Promise<ReplayedSpan>
+    readonly journal: Pick<WorldJournal, 'forget'>
+  }
   /** Who may verify the log. */
   readonly publication: Publication
   /** Seals the cursors of searches. */
@@ -68,6 +76,12 @@ export interface TenantFace {
    * Throws `too_many_streams`, `cut`.
    */
   onCut(ctx: Context, cut: () => void, action?: string): () => void
+}
+
+/** What came of a part of the log. */
+export interface ReplayedSpan extends SelfReplay {
+  /** Where the next part begins; undefined where there was none left. */
+  readonly next: number | undefined
 }
 
 /** Decides on an action of its own within an operation, and records it. Throws `denied`. */

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { openAccess, openWorldJournal, type WorldJournal } from '../access/index.ts'
 import { declareRetention, type Log, openLog } from '../audit/index.ts'
 import { fakeClock, newTxn, parseTenantId } from '../kernel/index.ts'
 import { openKeyRing, openMasterKey } from '../keys/index.ts'
 import { memoryTenantStore, type TenantStore } from '../store/index.ts'
+import { readFoundation } from './foundation.ts'
 import { applyRetention } from './retention.ts'
 
 const DAY = 86_400_000
@@ -14,6 +16,7 @@ const tenant = parseTenantId('demo') ?? assert.fail()
 
 interface Place {
   readonly log: Log
+  readonly journal: WorldJournal
   readonly store: TenantStore
   readonly clock: ReturnType<typeof fakeClock>
 }
@@ -26,7 +29,10 @@ async function inPlace(work: (place: Place) => Promise<void>): Promise<void> {
     const ring = await openKeyRing(store, openMasterKey({ directory, environment: undefined }), tenant, clock)
     const keys = { signer: ring.logSigner(), sealing: ring.logSealing() }
     const log = await openLog({ file: join(directory, 'x.log.db'), tenant, origin: 'a.example/log', keys, clock })
-    await work({ log, store, clock })
+    const access = openAccess(readFoundation(), tenant)
+    const journal = await openWorldJournal({ store, access, clock, report: (error) => assert.ifError(error) })
+    await work({ log, journal, store, clock })
+    await journal.close()
     await log.close()
     await store.close()
   } finally {

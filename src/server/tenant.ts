@@ -29,6 +29,7 @@ import type { Stores } from '../store/index.ts'
 import { applyManifests } from './apply.ts'
 import type { Config } from './config.ts'
 import { readFoundation } from './foundation.ts'
+import { type History, keepHistory } from './history.ts'
 import { keepEntities } from './keep-entities.ts'
 import { keepLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
@@ -57,6 +58,7 @@ export interface TenantDeps {
 /** One tenant with all its rooms open. */
 export interface Tenant extends TenantFace {
   readonly catalog: Catalog
+  readonly history: History
   /** Asks a tool server for its tools on Sallyport's own account. */
   lookAtTools(server: string): Promise<void>
   close(): Promise<void>
@@ -137,6 +139,15 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     recordToken: recordTokensIn(log, id),
     reportFault: report('the authorization server failed'),
   })
+  const history = await keepHistory({
+    tenant: id,
+    store,
+    clock,
+    access,
+    revisions,
+    log,
+    report: report('what decisions were made on could not be kept'),
+  })
   const limits = await keepLimits(access, {
     store,
     clock,
@@ -156,7 +167,14 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   })
   const holds = openHolds(clock)
   const publication = await openPublication(store)
-  const retention = keepRetention({ tenant: id, log, store, clock, report: report('retention rules were not applied') })
+  const retention = keepRetention({
+    tenant: id,
+    log,
+    journal: history.journal,
+    store,
+    clock,
+    report: report('retention rules were not applied'),
+  })
   const exports = await openExports({
     tenant: id,
     store,
@@ -190,6 +208,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     access: measured,
     holds,
     lists,
+    history,
     modes,
     approvals,
     requests,
@@ -256,6 +275,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       await retention.close()
       await shadows.close()
       await witnessing.close()
+      await history.close()
       await log.close()
     },
   }

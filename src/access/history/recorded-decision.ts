@@ -155,7 +155,7 @@ function readBody(record: RecordToRead, body: JsonObject): RecordedDecision | un
     operation: textIn(body.operation),
     isHidden: body.hidden === true,
     ...said,
-    unreplayable: isDecided ? said.unreplayable : 'not_decided',
+    unreplayable: whyNot(isDecided, said.state, said.unreplayable),
   }
 }
 
@@ -172,6 +172,7 @@ function readQuestion(
   if (chain === undefined) return undefined
   const context = changed(before, objectIn(question.context))
   const isDecided = context.now !== undefined && question.undecided !== true
+  const state = said.state ?? first.state
   return {
     index: first.index,
     place,
@@ -186,13 +187,18 @@ function readQuestion(
     operation: undefined,
     isHidden: first.isHidden,
     ...said,
-    state: said.state ?? first.state,
-    unreplayable: isDecided
-      ? (said.state ?? first.state) === undefined
-        ? 'state_unrecorded'
-        : said.unreplayable
-      : 'not_decided',
+    state,
+    unreplayable: whyNot(isDecided, state, said.unreplayable),
   }
+}
+
+function whyNot(
+  isDecided: boolean,
+  state: number | undefined,
+  said: Unreplayable | undefined,
+): Unreplayable | undefined {
+  if (!isDecided) return 'not_decided'
+  return said ?? (state === undefined ? 'state_unrecorded' : undefined)
 }
 
 function changed(before: JsonObject, changes: JsonObject | undefined): JsonObject {
@@ -255,8 +261,7 @@ function readDecided(said: JsonObject): Decided | undefined {
     isListing: more?.listing === true,
     isProposed: more?.proposed === true,
     resourceState: objectIn(said.resourceState),
-    unreplayable:
-      UNREPLAYABLE.find((one) => one === said.unreplayable) ?? (state === undefined ? 'state_unrecorded' : undefined),
+    unreplayable: UNREPLAYABLE.find((one) => one === said.unreplayable),
   }
 }
 

@@ -8,6 +8,8 @@ import type { WorldChange } from './world-versions.ts'
 
 /** Keeps the states that decisions are made in, so that they can be made again. */
 export interface WorldJournal {
+  /** Of the state as it is now. */
+  readonly version: number
   /** Everything that is kept; what was noted before the call is in it. */
   timeline(): Promise<WorldTimeline>
   /**
@@ -39,6 +41,7 @@ export async function openWorldJournal({ store, access, clock, report }: WorldJo
   const kept = await keptState(store)
   const first = (Math.floor(kept.version / PER_OPENING) + 1) * PER_OPENING
   const queue: Row[] = []
+  let newest = first
   let writing: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
   const write = async (): Promise<void> => {
@@ -63,6 +66,7 @@ export async function openWorldJournal({ store, access, clock, report }: WorldJo
     return writing
   }
   const put = (version: number, changes: readonly WorldChange[]): void => {
+    newest = version
     const at = clock.now()
     for (const change of changes) queue.push(rowOf(version, at, change))
   }
@@ -79,6 +83,9 @@ export async function openWorldJournal({ store, access, clock, report }: WorldJo
   await flush()
 
   return {
+    get version() {
+      return newest
+    },
     async timeline() {
       await flush()
       const rows = await store.read((q) =>

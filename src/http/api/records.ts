@@ -106,15 +106,21 @@ export const recordRoutes: readonly Route[] = [
     summary: 'Erase a person: every body that names them becomes unreadable at once; all proofs stay',
     action: 'log:forget',
     body: z.strictObject({ person: text.meta({ description: 'the id of a user' }) }),
-    answer: z.object({ person: z.string(), records: z.number(), keys: z.number() }),
+    answer: z.object({
+      person: z.string(),
+      records: z.number(),
+      keys: z.number(),
+      changes: z.number().describe('of what decisions were made on, those that named the person'),
+    }),
     handle: async ({ tenant, ctx, body: { person }, note }) => {
       // What was ordered is durable before anything is destroyed; the outcome says what came of it.
       const order = { operation: 'log:forget', person, by: ctx.caller.chain.map(({ id }) => id) }
       const { tenant: id, txn, trace } = ctx
       await tenant.log.append({ kind: 'change', tenant: id, txn, trace, at: ctx.clock.now(), body: order })
       const { records, keys } = await tenant.log.forgetPerson(person)
-      note({ records, keys })
-      return { person, records, keys }
+      const { changes } = await tenant.history.journal.forget(person)
+      note({ records, keys, changes })
+      return { person, records, keys, changes }
     },
   }),
 ]
