@@ -3,6 +3,7 @@ import { SallyportError } from '../kernel/index.ts'
 export type AccessErrorCode =
   | 'policies_invalid'
   | 'pack_invalid'
+  | 'migration_invalid'
   | 'settings_invalid'
   | 'limits_unavailable'
   | 'limit_unknown'

@@ -43,6 +43,15 @@ export {
   schemaSections,
 } from './manifest.ts'
 export {
+  draftMigration,
+  type FolderTexts,
+  type MigratedFile,
+  type MigrationDraft,
+} from './migrate/draft-migration.ts'
+export { type MigrationPlan, parsePlan } from './migrate/plan.ts'
+export { type MigrationChange, type MigrationProof, proveMigration } from './migrate/prove-migration.ts'
+export { parseUndo, type UndoFile, undoText } from './migrate/undo.ts'
+export {
   GATES,
   type Gate,
   LAYER_KINDS,

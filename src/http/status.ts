@@ -19,6 +19,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   // access
   policies_invalid: 422,
   pack_invalid: 422,
+  migration_invalid: 422,
   settings_invalid: 422,
   approval_unknown: 404,
   approval_over: 409,

@@ -2,5 +2,6 @@ export { type Config, type ConfigOverrides, isLoopback, loadConfig } from './con
 export { continueTenantLog } from './continue-log.ts'
 export { ServerError, type ServerErrorCode } from './errors.ts'
 export { readFoundation } from './foundation.ts'
+export { type TriedMigration, tryMigration, undoMigration, writeUndo } from './migrate-folder.ts'
 export { type PolicyFolder, readPolicyFolder } from './policy-folder.ts'
 export { type RunningSallyport, type Summary, startSallyport } from './start.ts'

@@ -23,6 +23,7 @@ import { rolesIn } from './roles.ts'
 /** A folder with the manifests of a tenant, read without a server. */
 export interface PolicyFolder {
   readonly world: TrialWorld
+  readonly manifests: readonly { readonly name: string; readonly text: string }[]
   /** Files of test cases: all `*.test.yaml` in the folder and below it. */
   readonly tests: readonly { readonly name: string; readonly text: string }[]
 }
@@ -72,6 +73,7 @@ export async function readPolicyFolder(folder: string, tenant: TenantId): Promis
         ],
         hours: declared.map(({ hours }) => hours).findLast((hours) => hours !== undefined),
       },
+      manifests,
       tests: globSync('**/*.{yaml,yml}', { cwd: folder }).filter(isTest).filter(isOfTenant).sort().map(named),
     }
   } finally {

@@ -90,7 +90,7 @@ function checkNames(
       if (other !== undefined) complain(at, `\`${other}\` and \`${from}\` would both become \`${name}\``)
       targets.set(name, from)
       if (builtIn.has(name)) complain(at, `the ${noun} \`${name}\` comes with Sallyport`)
-      else if (known.has(name) && !renames.has(name)) complain(at, `there is a ${noun} \`${name}\` already`)
+      else if (known.has(name) && !renames.has(name)) complain(at, `\`${name}\` is the name of another ${noun} already`)
       if (section !== 'roles' && namespaceOf(name) !== namespaceOf(from)) {
         complain(at, `\`${name}\` is in another namespace than \`${from}\``)
       }

@@ -64,8 +64,11 @@ export function namesAfter(renames: Renames): NamesAfter {
       const match = /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::(.*)$/s.exec(id)
       if (match === null) return [id]
       const [, template = '', ofType = '', ofId = '', onType = '', onId = ''] = match
-      return refs({ type: ofType, id: ofId }).map(
-        (who) => `${template} of ${who.type}::${who.id} on ${type(onType)}::${onId}`,
+      const parts = ofType === 'Role' ? (renames.roles.get(ofId) ?? []) : []
+      const own = parts.length < 2 ? parts : parts.filter(({ policies }) => policies?.includes(template) === true)
+      const who = own.length > 0 ? own.map((part) => ({ type: 'Role', id: part.id })) : refs({ type: ofType, id: ofId })
+      return who.map(
+        ({ type: whose, id: whoseId }) => `${template} of ${whose}::${whoseId} on ${type(onType)}::${onId}`,
       )
     },
   }

@@ -49,24 +49,29 @@ const role = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,126}[A-Za-z0-9])
 const text = z.string().min(1).max(4096)
 const policies = z.array(text).max(10_000)
 
-const actionParts = z
-  .array(
-    z.strictObject({
-      to: action,
-      on: z.union([type.transform((one) => [one]), z.array(type).min(1)]).optional(),
-      when: text.optional(),
-      notIn: policies.optional(),
-    }),
-  )
-  .min(2, 'a split has two parts or more')
-const roleParts = z.array(z.strictObject({ to: role, policies })).min(2, 'a split has two parts or more')
+/** A name alone is a list of one part. */
+const listed = (value: unknown): unknown => (typeof value === 'string' ? [{ to: value }] : value)
+const actionParts = z.preprocess(
+  listed,
+  z
+    .array(
+      z.strictObject({
+        to: action,
+        on: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(type).min(1)).optional(),
+        when: text.optional(),
+        notIn: policies.optional(),
+      }),
+    )
+    .min(1),
+)
+const roleParts = z.preprocess(listed, z.array(z.strictObject({ to: role, policies: policies.optional() })).min(1))
 
 const planSections = {
   about: text,
-  actions: z.record(action, z.union([action.transform((to) => [{ to }]), actionParts])),
+  actions: z.record(action, actionParts),
   types: z.record(type, type),
   attributes: z.record(owner, z.record(attribute, attribute)),
-  roles: z.record(role, z.union([role.transform((to) => [{ to }]), roleParts])),
+  roles: z.record(role, roleParts),
   simultaneous: z.boolean(),
   announce: z
     .array(

@@ -18,14 +18,17 @@ import {
   type YamlValue,
 } from './yaml-edits.ts'
 
-/**
- * Changes names in a file of test cases. `becomes`: what the action of each case is afterwards, in the order in which the
- * cases are read; of an action that is split, it depends on what the case asks.
- */
+/** The action of a case before and afterwards; of one that is split, it depends on what the case asks. */
+export interface CaseAction {
+  readonly before: string
+  readonly after: string
+}
+
+/** Changes names in a file of test cases; `cases` in the order in which they are read. */
 export function renameInCases(
   source: { readonly name: string; readonly text: string },
   renames: Renames,
-  becomes: readonly string[],
+  cases: readonly CaseAction[],
 ): YamlRewrite {
   const yaml = editYaml(source.text, source.name)
   const { root } = yaml
@@ -34,6 +37,7 @@ export function renameInCases(
   renameVariables(fieldOf(root, 'variables'), renames, yaml)
   if (defaults !== undefined) renameFields(defaults, renames, yaml)
   const actions = new Map<YamlText, Set<string>>()
+  const facts = new Map<YamlText, Set<string>>()
   let count = 0
   for (const one of itemsOf(fieldOf(root, 'cases'))) {
     renameFields(one, renames, yaml)
@@ -41,17 +45,32 @@ export function renameInCases(
     const rows = each?.kind === 'list' ? each.items : [undefined]
     for (const row of rows) {
       if (row !== undefined) renameFields(row, renames, yaml)
-      const action = [row, one, defaults].map((level) => fieldOf(level, 'action')).find((value) => value !== undefined)
-      const to = becomes[count++]
-      if (action?.kind !== 'text' || to === undefined) continue
-      const known = actions.get(action) ?? new Set()
-      actions.set(action, known.add(to))
+      const levels = [row, one, defaults]
+      const action = levels.map((level) => fieldOf(level, 'action')).find((value) => value !== undefined)
+      const read = cases[count++]
+      if (action?.kind !== 'text' || read === undefined) continue
+      want(actions, action, read.after)
+      for (const { key } of levels.flatMap((level) => entriesIn(fieldOf(level, 'facts')))) {
+        want(facts, key, renames.facts.get(read.before)?.get(key.value) ?? key.value)
+      }
     }
   }
   const written = fieldOf(defaults, 'action')
   if (written?.kind === 'text' && !actions.has(written)) actions.set(written, new Set())
   for (const [action, wanted] of actions) replaceAction(action, [...wanted], renames, yaml)
+  for (const [key, wanted] of facts) {
+    const [to, ...more] = wanted
+    if (more.length > 0)
+      yaml.complain(key, `the cases that this is said for call it ${quoted([...wanted])}: say it in each`)
+    else if (to !== undefined && to !== key.value) yaml.replace(key, to)
+  }
   return { edits: yaml.edits, problems: yaml.problems }
+}
+
+function want(names: Map<YamlText, Set<string>>, at: YamlText, name: string): void {
+  const known = names.get(at)
+  if (known === undefined) names.set(at, new Set([name]))
+  else known.add(name)
 }
 
 function replaceAction(action: YamlText, wanted: readonly string[], renames: Renames, yaml: YamlEdits): void {
@@ -78,8 +97,6 @@ function quoted(names: readonly string[]): string {
 /** Of a case, of a row, or of what all cases take. */
 function renameFields(fields: YamlValue, renames: Renames, yaml: YamlEdits): void {
   renameRef(fieldOf(fields, 'resource'), renames, yaml)
-  // Whose facts these are depends on the action, which may stand elsewhere: what comes out is compared afterwards.
-  for (const names of new Set(renames.facts.values())) renameKeys(fieldOf(fields, 'facts'), names, yaml)
   for (const { key, value } of entriesIn(fieldOf(fields, 'given'))) {
     const type = renameRef(key, renames, yaml)
     renameKeys(value, type === undefined ? undefined : renames.attributes.get(type), yaml)
@@ -97,18 +114,11 @@ function renameFields(fields: YamlValue, renames: Renames, yaml: YamlEdits): voi
 
 /** `role/keeper of Role::keeper on Shop::Order::o1` */
 function renameReason(reason: YamlText, renames: Renames, yaml: YamlEdits): void {
-  const [, , ofType, ofId = '', onType = ''] = /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::.*$/s.exec(reason.value) ?? []
-  const parts = ofType === 'Role' ? renames.roles.get(ofId) : undefined
-  const [only, ...more] = parts ?? []
-  if (parts !== undefined && more.length > 0) {
-    yaml.multiply(
-      reason,
-      reason,
-      parts.map(({ id }) => reason.value.replace(` of Role::${ofId} on `, ` of Role::${id} on `)),
-    )
-    return
-  }
-  if (only !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${only.id} on `)
+  const [, template = '', ofType, ofId = '', onType = ''] =
+    /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::.*$/s.exec(reason.value) ?? []
+  const parts = ofType === 'Role' ? (renames.roles.get(ofId) ?? []) : []
+  const [part] = parts.length < 2 ? parts : parts.filter(({ policies }) => policies?.includes(template) === true)
+  if (part !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${part.id} on `)
   const to = renames.types.get(onType)
   if (to !== undefined) yaml.replaceAll(reason, ` on ${onType}::`, ` on ${to}::`)
 }

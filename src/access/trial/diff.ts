@@ -62,6 +62,8 @@ export interface DiffOptions {
   readonly generated?: number
   readonly seed?: number
   readonly recorded?: Iterable<RecordedDecision>
+  /** What a request is called afterwards, where names change; then only what there is before is asked about. */
+  readonly rename?: (request: PolicyRequest) => PolicyRequest
 }
 
 const MOST = 500_000
@@ -81,13 +83,14 @@ export interface DiffProgress {
 export function* diffTrials(
   before: Trial,
   after: Trial,
-  { most = MOST, generated = GENERATED, seed = 1, recorded = [] }: DiffOptions = {},
+  { most = MOST, generated = GENERATED, seed = 1, recorded = [], rename }: DiffOptions = {},
 ): Generator<DiffProgress, PolicyDiff> {
-  const material = materialOf(before, after)
+  const other = rename === undefined ? after : before
+  const material = materialOf(before, other)
   const entities = requestsOfEntities(material)
-  const made = generatedRequests(before, after, { count: generated, seed })
+  const made = generatedRequests(before, other, { count: generated, seed })
   const step = Math.max(1, Math.ceil(entities.total / most))
-  const collected = new Groups(before, after, material)
+  const collected = new Groups(before, after, material, rename ?? ((request) => request))
   const planned = Math.ceil(entities.total / step) + made.total
   const parts: DiffPart[] = []
   let asked = 0
@@ -128,8 +131,10 @@ class Groups {
   readonly #before: Trial
   readonly #after: Trial
   readonly #material: TrialMaterial
+  readonly #rename: (request: PolicyRequest) => PolicyRequest
 
-  constructor(before: Trial, after: Trial, material: TrialMaterial) {
+  constructor(before: Trial, after: Trial, material: TrialMaterial, rename: (request: PolicyRequest) => PolicyRequest) {
+    this.#rename = rename
     this.#before = before
     this.#after = after
     this.#material = material
@@ -137,7 +142,7 @@ class Groups {
 
   /** Whether the request is decided otherwise. */
   add(request: PolicyRequest): boolean {
-    const [was, is] = [isAllowed(request, this.#before), isAllowed(request, this.#after)]
+    const [was, is] = [isAllowed(request, this.#before), isAllowed(this.#rename(request), this.#after)]
     if (was === is) return false
     const effect = is ? 'allowed' : 'denied'
     const principals = this.#nameOf(request)
@@ -156,25 +161,28 @@ class Groups {
   #groupOf(request: PolicyRequest, effect: DiffGroup['effect'], principals: string): DiffGroup {
     const isNow = effect === 'allowed'
     const differs = (one: PolicyRequest): boolean =>
-      isAllowed(one, this.#before) !== isNow && isAllowed(one, this.#after) === isNow
+      isAllowed(one, this.#before) !== isNow && isAllowed(this.#rename(one), this.#after) === isNow
     const small = simplified(request, differs)
+    const renamed = this.#rename(small)
     const { by, action, resource } = small
     const before = reasonsOf(small, this.#before)
-    const after = reasonsOf(small, this.#after)
+    const after = reasonsOf(renamed, this.#after)
     const expected = {
       name: `newly ${effect}: ${principals}`,
       decision: isNow ? 'allow' : 'deny',
       reasons: after,
     } as const
-    const text = caseText(small, expected)
-    const example = { by, action, resource, before, after, ...(this.#saysTheSame(text, differs) ? { case: text } : {}) }
+    const text = caseText(renamed, expected)
+    const example = { by, action, resource, before, after, ...(this.#saysTheSame(text, isNow) ? { case: text } : {}) }
     return { effect, principals, action, resourceType: resource.type, count: 1, example }
   }
 
   /** INVARIANT: whoever pastes an example into a file of cases finds there what the diff says. */
-  #saysTheSame(text: string, differs: (request: PolicyRequest) => boolean): boolean {
+  #saysTheSame(text: string, isNow: boolean): boolean {
     try {
-      return parseCases({ name: 'example', text: `cases:\n${text}` }).every(differs)
+      return parseCases({ name: 'example', text: `cases:\n${text}` }).every(
+        (one) => isAllowed(one, this.#after) === isNow,
+      )
     } catch (error) {
       if (error instanceof SallyportError) return false
       throw error

@@ -58,6 +58,8 @@ export interface Trial {
    * the schema or the manifests do not have.
    */
   ask(request: PolicyRequest): Asked
+  /** Ids of the limits that apply, in order; none for what cannot be asked. */
+  limitsOf(request: PolicyRequest): readonly string[]
   /** The same under other policies. */
   runUnder(known: Known, policyCase: PolicyCase): CaseResult
   /** How often each policy and each of its conditions came to what, over all these cases. */
@@ -112,6 +114,16 @@ export function openTrialOver(world: TrialWorld, set: PolicySet): Trial {
     entities: world.entities,
     run: (policyCase) => runUnder(known, policyCase),
     ask,
+    limitsOf(request) {
+      try {
+        const { ctx, question } = ask(request)
+        const applying = trialLimits(known, windowOf).applying(ctx, question)
+        return [...new Set(applying.map(({ statement }) => statement.id))].sort()
+      } catch (error) {
+        if (error instanceof AccessError) return []
+        throw error
+      }
+    },
     runUnder,
     coverage(cases) {
       const own = new Set(world.policies.map((file) => file.name))

@@ -9,6 +9,7 @@ import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
 import { policyDiffCommand } from './policy-diff.ts'
+import { policyMigrateCommand } from './policy-migrate.ts'
 import { policyShadowCommand } from './policy-shadow.ts'
 import { policySuggestCommand } from './policy-suggest.ts'
 
@@ -23,6 +24,7 @@ export function policyCommand(): Command {
     .addCommand(policyDiffCommand())
     .addCommand(policySuggestCommand())
     .addCommand(policyShadowCommand())
+    .addCommand(policyMigrateCommand())
 }
 
 interface CheckOptions {

@@ -1,0 +1,103 @@
+import {
+  applyEdits,
+  describeSchema,
+  orderedEdits,
+  type Renames,
+  type Rewrite,
+  renameInPolicies,
+  renameInSchema,
+  type TextEdit,
+} from '../../cedar/index.ts'
+import { manifestError } from '../../identity/index.ts'
+import { parseCases } from '../trial/case-file.ts'
+import { openTrial, type Trial, type TrialWorld } from '../trial/trial.ts'
+import { checkPlan } from './check-plan.ts'
+import type { MigrationPlan } from './plan.ts'
+import { renameInCases } from './rename-cases.ts'
+import { renameInManifest, type YamlRewrite } from './rename-manifest.ts'
+import { type RequestsAfter, requestsAfter } from './requests-after.ts'
+
+interface NamedText {
+  readonly name: string
+  readonly text: string
+}
+
+/** A folder as it is: its world, and the texts that the world was made from. */
+export interface FolderTexts {
+  readonly world: TrialWorld
+  readonly manifests: readonly NamedText[]
+  readonly tests: readonly NamedText[]
+  /** Policies of packs that stand in the folder. */
+  readonly packs: readonly NamedText[]
+}
+
+/** What a migration makes of a folder. Nothing is proven of it yet. */
+export interface MigrationDraft {
+  readonly files: readonly MigratedFile[]
+  readonly renames: Renames
+  readonly before: Trial
+  readonly after: RequestsAfter
+}
+
+/** A file that changes. */
+export interface MigratedFile {
+  readonly name: string
+  readonly before: string
+  readonly after: string
+  readonly edits: readonly TextEdit[]
+}
+
+/** Throws `manifest_invalid` with file and line of everything that cannot be done. */
+export function draftMigration(plan: MigrationPlan, folder: FolderTexts): MigrationDraft {
+  const { world } = folder
+  const before = openTrial(world)
+  const { grants, declared } = world.roles
+  const roles = new Set([...declared, ...grants.map(({ role }) => role)])
+  const renames = checkPlan(plan, {
+    foundation: world.foundation,
+    schema: before.schema,
+    policies: world.policies,
+    roles,
+  })
+  const after = requestsAfter(plan, renames, before)
+  const schema = describeSchema(before.schema)
+  const problems: string[] = []
+  const files: MigratedFile[] = []
+  const take = (source: NamedText, { edits, problems: found }: YamlRewrite): void => {
+    problems.push(...found)
+    if (edits.length === 0) return
+    try {
+      const ordered = orderedEdits(edits)
+      files.push({ name: source.name, before: source.text, after: applyEdits(source.text, ordered), edits: ordered })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      problems.push(`${source.name}: ${error.message}: the plan would change one place in two ways; do it in two steps`)
+    }
+  }
+  for (const source of folder.manifests) take(source, renameInManifest(source, renames))
+  for (const file of world.policies) {
+    // What packs come to is made anew from them.
+    if (file.pack !== undefined) continue
+    const rewrite =
+      file.as === 'schema'
+        ? renameInSchema(file.text, file.name, renames)
+        : renameInPolicies(file.text, file.name, schema, renames)
+    take(file, placed(rewrite))
+  }
+  for (const source of folder.packs) take(source, placed(renameInPolicies(source.text, source.name, schema, renames)))
+  for (const source of folder.tests) {
+    const actions = parseCases(source).map((one) => ({ before: one.action, after: after.action(one) }))
+    take(source, renameInCases(source, renames, actions))
+  }
+  if (problems.length > 0) throw manifestError(problems)
+  return { files, renames, before, after }
+}
+
+function placed({ edits, problems }: Rewrite): YamlRewrite {
+  return {
+    edits,
+    problems: problems.map(
+      ({ position: { source, line, column }, message }) => `${source ?? ''}:${line}:${column}: ${message}`,
+    ),
+  }
+}
