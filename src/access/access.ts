@@ -37,6 +37,7 @@ import { type RecordedState, recordedStates } from './recorded-state.ts'
 import { createGrantable, type Grantable } from './requests/grantable.ts'
 import { type Reserved, reserve, type Taker } from './reserve.ts'
 import { checkResources } from './resource-manifest.ts'
+import { leavesNobody } from './revisions/lock-out.ts'
 import { type Roles, rolesOf } from './roles.ts'
 import { schemaInForce } from './schema-in-force.ts'
 import { type SearchPage, type SearchQuestion, searchPage } from './search.ts'
@@ -180,6 +181,8 @@ export interface Candidate {
   readonly revision: string
   /** Decides as if they were in force; see `Access.decide`. */
   decide(ctx: Context, question: Question): Decision
+  /** Whether somebody can do this now, if need be after following advice, and nobody could if they were in force. */
+  leavesNobody(asker: Context, question: Question): Promise<boolean>
 }
 
 /** Opens the decision point of a tenant. Throws `policies_invalid`. */
@@ -329,6 +332,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
             throw asQuestionError(error)
           }
         },
+        leavesNobody: (asker, question) => leavesNobody(asker, question, known, { ...known, set }),
       }
     },
     setRoles: (roles) => policies.setRoles(roles),

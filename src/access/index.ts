@@ -71,7 +71,7 @@ export type { Offer } from './requests/grantable.ts'
 export { type AccessRequests, openAccessRequests, type RequestAction } from './requests/requests.ts'
 export type { Reserved, Taken, Taker } from './reserve.ts'
 export { type DeclaredResources, resourceEntities, resourceSections } from './resource-manifest.ts'
-export { shortAddress, type TestFile } from './revisions/address.ts'
+export { revisionAddress, shortAddress, type TestFile } from './revisions/address.ts'
 export { layerKey, parseLayerKey } from './revisions/layer-key.ts'
 export {
   type Activation,
@@ -83,6 +83,8 @@ export {
   type RevisionState,
   type Whole,
 } from './revisions/revision.ts'
+export { activationSections, type DeclaredActivation, requireEvidence } from './revisions/required-evidence.ts'
+export { type DecidedRevision, revisionQuestion } from './revisions/revision-question.ts'
 export { openRevisions, type Pushed, type Revisions } from './revisions/revisions.ts'
 export { type Setting, settingFile } from './revisions/setting.ts'
 export type { RoleGrant, Roles } from './roles.ts'

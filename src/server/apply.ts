@@ -1,6 +1,8 @@
 import {
   type Access,
   AccessError,
+  activationSections,
+  type DeclaredActivation,
   type DeclaredEntry,
   type DeclaredPolicy,
   declaredEntries,
@@ -14,6 +16,7 @@ import {
   policyFileOf,
   policySections,
   type Revisions,
+  requireEvidence,
   resourceSections,
   schemaFileOf,
   schemaSections,
@@ -44,6 +47,7 @@ export const sections = {
   ...identitySections,
   ...catalogSections,
   ...policySections,
+  ...activationSections,
   ...packInstanceSections,
   ...schemaSections,
   ...resourceSections,
@@ -62,7 +66,7 @@ export interface ApplyDeps {
   readonly publication: Publication
   readonly access: Access
   readonly lists: Lists
-  readonly revisions: Pick<Revisions, 'active' | 'replaceAll'>
+  readonly revisions: Pick<Revisions, 'active' | 'replaceAll' | 'checkReplaceAll' | 'required'>
   /** Who applies, the subject first. */
   readonly by: readonly PrincipalRef[]
   /** Sallyport itself, which nothing is ever permitted to. */
@@ -101,6 +105,13 @@ export async function applyManifests(
   const listed = declaredLists(declared.map(({ lists }) => lists))
   if (listed !== undefined) await checkLists(listed, deps)
 
+  if (hasNewPolicies) await deps.revisions.checkReplaceAll(policies)
+  const activation = declared.map((one) => one.activation).findLast((one) => one !== undefined)
+  const required = await deps.revisions.required()
+  const requires = activation !== undefined && activation.require.join() !== required.join()
+  // What keeps policies from coming in force is not loosened by those who may only apply manifests.
+  if (requires) await deps.permit?.('policy:activate', { require: activation.require, before: required })
+
   // Whoever says what people may do does not by that alone let the records of it leave.
   const targets = declared.flatMap(({ exports }) => Object.keys(exports ?? {}))
   if (targets.length > 0) await deps.permit?.('log:export', { exports: targets })
@@ -113,6 +124,7 @@ export async function applyManifests(
   const things = await deps.catalog.apply(...parsed)
   if (hasNewPolicies) await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests) })
   const resources = await applyResources(declared, deps.tenant, deps)
+  if (requires) await requireEvidence(deps.store, activation.require)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
   const lists = listed === undefined ? [] : await applyLists(listed, deps.lists)
   return [
@@ -120,6 +132,7 @@ export async function applyManifests(
     ...things,
     ...resources,
     ...policyChanges,
+    ...activationEffects(activation, required),
     ...lists,
     ...retention,
     ...(published === undefined ? [] : [await deps.publication.choose(published)]),
@@ -230,6 +243,14 @@ function changedFields(before: PolicyFile, after: PolicyFile): readonly string[]
     ...(before.text === after.text ? [] : ['text']),
     ...(place(before) === place(after) ? [] : ['layer']),
     ...(pack(before) === pack(after) ? [] : ['pack']),
+  ]
+}
+
+function activationEffects(declared: DeclaredActivation | undefined, before: readonly string[]): Applied {
+  if (declared === undefined) return []
+  const isSame = declared.require.join() === before.join()
+  return [
+    { kind: 'Settings', id: 'activation', effect: isSame ? 'unchanged' : 'updated', fields: isSame ? [] : ['require'] },
   ]
 }
 

@@ -26,6 +26,7 @@ const ATTRIBUTES: Readonly<Record<string, EntityJson['attrs']>> = {
   Service: { name: 'x', status: 'active' },
   Device: { name: 'x', status: 'active' },
   Agent: { name: 'x', status: 'active', sponsor: { __entity: { type: 'User', id: 'x' } } },
+  Revision: { layer: 'tenant', authors: [] },
   Approval: {
     requester: 'y',
     subject: 'y',

@@ -52,4 +52,4 @@ test('every attribute of a principal or a resource stands in the table of facts'
 
 const PRINCIPALS: ReadonlySet<string> = new Set(['User', 'Service', 'Agent', 'Device'])
 /** What these say is for the policies about them, not a fact of a request. */
-const OF_SALLYPORT: ReadonlySet<string> = new Set(['Approval', 'AccessRequest', 'Arguments'])
+const OF_SALLYPORT: ReadonlySet<string> = new Set(['Approval', 'AccessRequest', 'Revision', 'Arguments'])

@@ -50,8 +50,8 @@ type Candidate = { readonly kind: PrincipalKind; readonly id: string }
 /** Decisions that are made before others get their turn. */
 const AT_A_TIME = 200
 
-function* candidatesIn({ entities }: Known): Iterable<Candidate> {
+/** Those who administer: people, or programs of theirs. */
+export function* candidatesIn({ entities }: Pick<Known, 'entities'>): Iterable<Candidate> {
   const all = entities.with(undefined)
-  // Those who administer are people, or programs of theirs.
   for (const kind of ['User', 'Service'] as const) for (const { id } of all.uidsOf(kind)) yield { kind, id }
 }

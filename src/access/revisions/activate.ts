@@ -4,6 +4,7 @@ import type { Access } from '../access.ts'
 import { type Foundation, foundationFiles } from '../foundation.ts'
 import type { PolicyFile } from '../layers.ts'
 import { revisionAddress } from './address.ts'
+import { checkEvidence } from './evidence.ts'
 import { layerKey } from './layer-key.ts'
 import type { Activating, Activation, Active, Layers } from './revision.ts'
 import { activationOf, foundationAsKept, insertRevision } from './revision-rows.ts'
@@ -18,17 +19,18 @@ export interface ActivationDeps {
 /**
  * Brings revisions in force, all or none. INVARIANT: the store says so in one transaction before the first decision is
  * made by them, so that a process that ends anywhere has decided by what the next one starts with, or by what was before.
- * Rejects with `policies_invalid` and what `how.check` throws.
+ * Rejects with `policies_invalid`, `evidence_missing` and what `how.check` rejects with.
  */
 export async function activate(
   layers: Layers,
   before: Pick<Active, 'revisions'>,
-  how: Activating,
+  how: Activating & { readonly required: readonly string[] },
   deps: ActivationDeps,
 ): Promise<readonly Activation[]> {
   const { store, access } = deps
   const candidate = await access.prepare(layers.files)
-  how.check?.(candidate)
+  checkEvidence(layers, candidate.revision, how.kind === 'rollback' ? [] : how.required)
+  await how.check?.(candidate, layers.changed)
   let done: readonly Activation[] = []
   await access.setPolicies(layers.files, async () => {
     done = await store.write(async (q) => {

@@ -4,7 +4,7 @@ import type { Access } from '../access.ts'
 import { AccessError } from '../errors.ts'
 import type { Foundation } from '../foundation.ts'
 import type { TestFile } from './address.ts'
-import type { Evidence, Layers } from './revision.ts'
+import type { Evidence, Layers, Revision } from './revision.ts'
 import { filesOf } from './revision-rows.ts'
 import { runTests, type TestRun } from './run-tests.ts'
 
@@ -58,7 +58,7 @@ export async function examine(layers: Layers, by: readonly PrincipalRef[], deps:
 }
 
 /** Throws `evidence_missing` where something that the tenant demands before a revision comes in force was not found. */
-export function checkEvidence(layers: Layers, whole: string, required: readonly string[]): void {
+export function checkEvidence(layers: WithEvidence, whole: string, required: readonly string[]): void {
   for (const kind of required) {
     if (hasPassed(layers, kind, whole)) continue
     const found = layers.changed.flatMap(({ evidence }) => evidence).findLast((one) => one.kind === kind)
@@ -102,8 +102,12 @@ export async function addEvidence(q: Queries<TenantTables>, address: string, evi
     .execute()
 }
 
+interface WithEvidence {
+  readonly changed: readonly Pick<Revision, 'evidence'>[]
+}
+
 /** The last word on each of them, if it was about these policies. */
-function hasPassed({ changed }: Layers, kind: string, whole: string): boolean {
+function hasPassed({ changed }: WithEvidence, kind: string, whole: string): boolean {
   return changed.every(({ evidence }) => {
     const last = evidence.findLast((one) => one.kind === kind)
     return last?.result === 'passed' && last.whole === whole

@@ -85,8 +85,8 @@ export interface Whole {
 export interface Asked {
   readonly by: readonly PrincipalRef[]
   readonly message: string
-  /** Called with what would be in force, before it is; what it throws keeps it out. */
-  readonly check?: (candidate: Candidate) => void
+  /** Asked about what would be in force, before it is; what it rejects with keeps it out. */
+  readonly check?: (candidate: Candidate, changed: readonly Revision[]) => Promise<void>
 }
 
 export interface Active {

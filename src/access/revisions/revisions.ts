@@ -7,10 +7,11 @@ import { type Layer, layerOf, layerText, type PolicyFile } from '../layers.ts'
 import { activate, recordWhole } from './activate.ts'
 import { revisionAddress, shortAddress, type TestFile } from './address.ts'
 import { bytesOf, checkContents } from './contents.ts'
-import { addEvidence, type Examination, examine } from './evidence.ts'
+import { addEvidence, checkEvidence, type Examination, examine } from './evidence.ts'
 import { layerKey, parseLayerKey } from './layer-key.ts'
 import { filesUnder, loadActive, previous, sameFiles } from './layers-in-force.ts'
 import { dropFirst } from './pruning.ts'
+import { requiredEvidence } from './required-evidence.ts'
 import type {
   Activating,
   Activation,
@@ -23,6 +24,7 @@ import type {
   RevisionState,
   Whole,
 } from './revision.ts'
+import type { DecidedRevision } from './revision-question.ts'
 import {
   activationOf,
   evidenceOf,
@@ -40,8 +42,8 @@ export interface Pushed {
   readonly message: string
   /** The chain of whoever pushes, the subject first. */
   readonly by: readonly PrincipalRef[]
-  /** What it was made from; refused where something else is active. What is active where it says nothing. */
-  readonly parent?: string | undefined
+  /** What it was made from, null for nothing; refused where something else is active. What is active where it says nothing. */
+  readonly parent?: string | null
 }
 
 /** The policies of one tenant as they were, are, and may come to be. */
@@ -54,7 +56,7 @@ export interface Revisions {
   /** Newest first; from the layer where one is given. */
   list(wanted: {
     readonly layer?: Layer | undefined
-    /** The address of the last one of the page before. */
+    /** The last one of the page before. */
     readonly before?: string | undefined
     readonly limit: number
   }): Promise<readonly Revision[]>
@@ -83,10 +85,19 @@ export interface Revisions {
    */
   activate(addresses: readonly string[], asked: Asked): Promise<readonly Activation[]>
   /**
-   * Brings back what was active in a layer before, or the revision that is named. Rejects with `rollback_impossible`,
+   * Brings back a revision that was active in a layer before; see `rollbackTarget`. Rejects with `rollback_impossible`,
    * `policies_invalid`.
    */
-  rollback(layer: Layer, to: string | undefined, asked: Asked): Promise<readonly Activation[]>
+  rollback(layer: Layer, to: string, asked: Asked): Promise<readonly Activation[]>
+  /**
+   * What a rollback of a layer goes back to: the revision with this beginning, or what was active before. Where nothing
+   * was, to nothing at all. Throws `revision_unknown`, `rollback_impossible`.
+   */
+  rollbackTarget(layer: Layer, to: string | undefined): Promise<DecidedRevision>
+  /** What the tenant demands of a revision before it comes in force. */
+  required(): Promise<readonly string[]>
+  /** Throws `evidence_missing` where `replaceAll` would. */
+  checkReplaceAll(files: readonly PolicyFile[]): Promise<void>
   /** Replaces everything below the foundation at once: what is the same stays as it is. Rejects with `policies_invalid`. */
   replaceAll(files: readonly PolicyFile[], asked: Asked): Promise<readonly Activation[]>
 }
@@ -110,9 +121,7 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
   await store.write((q) => recordWhole(q, deps, active.revisions, access.revision()))
 
   const shown = async (q: Queries<TenantTables>, row: TenantTables['policy_revisions']): Promise<Revision> => {
-    const evidence = (
-      await q.selectFrom('policy_evidence').selectAll().where('revision', '=', row.address).orderBy('id').execute()
-    ).map(evidenceOf)
+    const { evidence } = await evidenceFor(q, row.address)
     const revision = revisionOf(row)
     return { ...revision, evidence, state: stateOf(revision, evidence, active.revisions) }
   }
@@ -135,7 +144,7 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
     const address = revisionAddress(layer, files)
     const key = layerKey(layer)
     const now = active.revisions.get(key)
-    if (parent !== undefined && parent !== now) throw conflict(layer, parent, now)
+    if (parent !== undefined && (parent ?? undefined) !== now) throw conflict(layer, parent ?? undefined, now)
     const people = usersBehind(by, deps.sponsorOf)
     return store.write(async (q) => {
       const before = await q
@@ -167,6 +176,23 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
       await addEvidence(q, address, evidence)
     })
 
+  const find = (prefix: string): Promise<Revision> =>
+    store.read(async (q) => {
+      if (!/^[0-9a-f]{4,64}$/.test(prefix)) throw unknownRevision(prefix)
+      const rows = await q
+        .selectFrom('policy_revisions')
+        .selectAll()
+        .where('address', '>=', prefix)
+        .where('address', '<', `${prefix}g`)
+        .where('layer', '!=', 'foundation')
+        .limit(2)
+        .execute()
+      const [row, another] = rows
+      if (row === undefined) throw unknownRevision(prefix)
+      if (another === undefined) return shown(q, row)
+      throw new AccessError('revision_ambiguous', `more than one revision begins with \`${prefix}\``)
+    })
+
   // One change of what is in force after the other: each sees what the one before has left.
   let queue: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -175,7 +201,8 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
     return mine
   }
   const bringInForce = async (layers: Layers, how: Activating): Promise<readonly Activation[]> => {
-    const done = await activate(layers, active, how, deps)
+    const required = await requiredEvidence(store)
+    const done = await activate(layers, active, { ...how, required }, deps)
     active = { whole: access.revision(), files: layers.files, revisions: layers.revisions }
     return done
   }
@@ -207,22 +234,7 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
         }
         return Promise.all((await query.execute()).map((row) => shown(q, row)))
       }),
-    find: (prefix) =>
-      store.read(async (q) => {
-        if (!/^[0-9a-f]{4,64}$/.test(prefix)) throw unknownRevision(prefix)
-        const rows = await q
-          .selectFrom('policy_revisions')
-          .selectAll()
-          .where('address', '>=', prefix)
-          .where('address', '<', `${prefix}g`)
-          .where('layer', '!=', 'foundation')
-          .limit(2)
-          .execute()
-        const [row, another] = rows
-        if (row === undefined) throw unknownRevision(prefix)
-        if (another === undefined) return shown(q, row)
-        throw new AccessError('revision_ambiguous', `more than one revision begins with \`${prefix}\``)
-      }),
+    find,
     files: (address) =>
       store.read(async (q) => {
         await known(q, address)
@@ -262,21 +274,40 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
         await examine(layers, asked.by, examination)
         return bringInForce(layers, { ...asked, kind: 'activate' })
       }),
+    async rollbackTarget(layer, to) {
+      const now = active.revisions.get(layerKey(layer))
+      const before = to ?? (await store.read((q) => previous(q, layer, now)))
+      if (before === undefined) {
+        const empty = revisionAddress(layer, [])
+        if (now === undefined || now === empty) throw impossible(`nothing is active in ${layerText(layer)}`)
+        return { address: empty, layer, authors: [] }
+      }
+      const found = await find(before)
+      if (layerKey(found.layer) !== layerKey(layer)) {
+        throw impossible(`\`${shortAddress(found.address)}\` is not of ${layerText(layer)}`)
+      }
+      if (found.state === 'active') throw impossible(`\`${shortAddress(found.address)}\` is active`)
+      if (found.activatedAt === undefined) throw impossible(`\`${shortAddress(found.address)}\` was never active`)
+      return found
+    },
     rollback: (layer, to, asked) =>
       inTurn(async () => {
-        const target = to ?? (await store.read((q) => previous(q, layer, active.revisions.get(layerKey(layer)))))
-        const address = target ?? (await keep({ layer, files: [], message: asked.message, by: asked.by })).address
-        const layers = await supposing([address])
-        const [revision] = layers.changed
-        if (revision === undefined || layerKey(revision.layer) !== layerKey(layer)) {
-          throw impossible(`\`${shortAddress(address)}\` is not of ${layerText(layer)}`)
-        }
-        if (revision.state === 'active') throw impossible(`\`${shortAddress(address)}\` is active`)
-        if (to !== undefined && revision.activatedAt === undefined) {
-          throw impossible(`\`${shortAddress(address)}\` was never active`)
-        }
+        // Nothing at all can be gone back to without anybody having pushed it.
+        if (to === revisionAddress(layer, [])) await keep({ layer, files: [], message: asked.message, by: asked.by })
+        const layers = await supposing([to])
+        if (active.revisions.get(layerKey(layer)) === to) throw impossible(`\`${shortAddress(to)}\` is active`)
         return bringInForce(layers, { ...asked, kind: 'rollback' })
       }),
+    required: () => requiredEvidence(store),
+    async checkReplaceAll(files) {
+      const required = await requiredEvidence(store)
+      if (required.length === 0) return
+      const { revision: whole } = await access.prepare(files)
+      const changed = await store.read((q) =>
+        Promise.all(changedLayers(files, active).map((one) => evidenceFor(q, revisionAddress(one.layer, one.files)))),
+      )
+      checkEvidence({ changed }, whole, required)
+    },
     replaceAll: (files, asked) =>
       inTurn(async () => {
         const changed = changedLayers(files, active)
@@ -288,6 +319,11 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
         return bringInForce(await supposing(addresses), { ...asked, kind: 'apply' })
       }),
   }
+}
+
+async function evidenceFor(q: Queries<TenantTables>, address: string): Promise<Pick<Revision, 'evidence'>> {
+  const rows = await q.selectFrom('policy_evidence').selectAll().where('revision', '=', address).orderBy('id').execute()
+  return { evidence: rows.map(evidenceOf) }
 }
 
 function stateOf(

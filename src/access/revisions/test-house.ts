@@ -90,7 +90,8 @@ export async function openHouse({
         ...defined(options),
       }),
     activate: (...addresses: readonly string[]) => revisions.activate(addresses, asked),
-    rollback: (to?: string, layer: Layer = { kind: 'tenant' }) => revisions.rollback(layer, to, asked),
+    rollback: async (to?: string, layer: Layer = { kind: 'tenant' }) =>
+      revisions.rollback(layer, (await revisions.rollbackTarget(layer, to)).address, asked),
   }
 }
 

@@ -26,7 +26,7 @@ export const applyRoutes: readonly Route[] = [
       const changes = await tenant.apply(body.manifests, body.policies, {
         by: ctx.caller.chain,
         permit: async (action, target) => {
-          const operation = { action, summary: 'records leave by an export', target }
+          const operation = { action, summary: SUMMARIES[action] ?? action, target }
           await administer(tenant, ctx, operation, async () => undefined)
         },
       })
@@ -36,3 +36,9 @@ export const applyRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** What an application does besides, by the action that it takes. */
+const SUMMARIES: Readonly<Record<string, string>> = {
+  'log:export': 'records leave by an export',
+  'policy:activate': 'policies come in force with less, or more, found out about them before',
+}

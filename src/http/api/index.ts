@@ -14,6 +14,7 @@ import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
 import { modeRoutes } from './modes.ts'
 import { policyShadowRoutes } from './policy-shadow.ts'
+import { policyRoutes } from './policy.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
 import { suggestionRoutes } from './suggestion.ts'
@@ -24,6 +25,7 @@ import { verifiableLogRoutes } from './verifiable-log.ts'
 export const apiRoutes: readonly Route[] = [
   ...principalRoutes,
   ...applyRoutes,
+  ...policyRoutes,
   ...approvalRoutes,
   ...toolRoutes,
   ...listRoutes,
