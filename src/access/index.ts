@@ -73,6 +73,7 @@ export type { Reserved, Taken, Taker } from './reserve.ts'
 export { type DeclaredResources, resourceEntities, resourceSections } from './resource-manifest.ts'
 export { revisionAddress, shortAddress, type TestFile } from './revisions/address.ts'
 export { layerKey, parseLayerKey } from './revisions/layer-key.ts'
+export { activationSections, type DeclaredActivation, requireEvidence } from './revisions/required-evidence.ts'
 export {
   type Activation,
   type Active,
@@ -83,7 +84,6 @@ export {
   type RevisionState,
   type Whole,
 } from './revisions/revision.ts'
-export { activationSections, type DeclaredActivation, requireEvidence } from './revisions/required-evidence.ts'
 export { type DecidedRevision, revisionQuestion } from './revisions/revision-question.ts'
 export { openRevisions, type Pushed, type Revisions } from './revisions/revisions.ts'
 export { type Setting, settingFile } from './revisions/setting.ts'

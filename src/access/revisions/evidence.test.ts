@@ -50,10 +50,17 @@ test('tests that cannot be read fail', async () => {
     [{ name: 'a.test.yaml', text: 'cases: [', as: 'tests' }],
     [{ name: 'a.test.yaml', text: 'entities: {}', as: 'tests' }],
     [cases('allow'), { name: 'setting.json', text: '{', as: 'setting' }],
-    [cases('allow'), { name: 'setting.json', text: '{"roles":[],"declared":[],"entities":[{"uid":1}]}', as: 'setting' }],
     [
       cases('allow'),
-      { name: 'setting.json', text: '{"roles":[],"declared":[],"entities":[],"hours":{"timeZone":"x"}}', as: 'setting' },
+      { name: 'setting.json', text: '{"roles":[],"declared":[],"entities":[{"uid":1}]}', as: 'setting' },
+    ],
+    [
+      cases('allow'),
+      {
+        name: 'setting.json',
+        text: '{"roles":[],"declared":[],"entities":[],"hours":{"timeZone":"x"}}',
+        as: 'setting',
+      },
     ],
   ]
   for (const tests of broken) {
@@ -79,7 +86,11 @@ test('tests are decided in their setting, whoever has which role in the tenant',
 test('the tests of the tenant are run where another layer changes, and no others are', async () => {
   const { push, activate } = await openHouse()
   await activate((await push([READ, cases('allow')])).address)
-  const forbids = { name: 'no.cedar', layer: CHURN, text: 'forbid (principal, action == Action::"data:read", resource);' }
+  const forbids = {
+    name: 'no.cedar',
+    layer: CHURN,
+    text: 'forbid (principal, action == Action::"data:read", resource);',
+  }
   const project = await push([forbids], { layer: CHURN })
   await assert.rejects(activate(project.address), { code: 'tests_failed', message: /reading/ })
   const allows = { ...grants('model:read'), name: 'churn.cedar', layer: CHURN }
