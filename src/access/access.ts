@@ -10,6 +10,7 @@ import { AccessError } from './errors.ts'
 import { type Explanation, explainTo } from './explain.ts'
 import { type FilterQuestion, filterForChain } from './filter.ts'
 import { type Foundation, foundationFiles } from './foundation.ts'
+import type { RecordedDecision } from './history/recorded-decision.ts'
 import { type RecordedInputs, recordedInputs } from './history/recorded-inputs.ts'
 import {
   declaredChange,
@@ -29,6 +30,7 @@ import type { WantedEntry } from './lists/lists.ts'
 import { lockOutCheck } from './lists/lock-out.ts'
 import { type Hours, localTime } from './local-time.ts'
 import { couldGoOn, decideInMode, knownEnforced, limitsObserved } from './modes/decide-in-mode.ts'
+import { isDeniedNow } from './modes/denied-now.ts'
 import type { Mode } from './modes/mode-target.ts'
 import { modesInForce } from './modes/modes-in-force.ts'
 import { type GrantsOf, type Keep, policiesInForce } from './policies-in-force.ts'
@@ -146,6 +148,8 @@ export interface Access {
   checkHours(hours: Hours): void
   /** What stands in `observe` and what in `enforce`, by target; what is not in here is enforced, with all around it. */
   setModes(modes: ReadonlyMap<string, Mode>): void
+  /** Whether what was denied then would still be, by what is in force now, limits aside. */
+  isDeniedNow(asker: Context, recorded: RecordedDecision): boolean
   /** Content address of the policies in force: what decisions name. Who has which role is no part of it. */
   revision(): string
   /** Policies and roles as they are; another object after each change of either. */
@@ -343,6 +347,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
       windows = windowsIn(hours?.timeZone ?? 'UTC')
     },
+    isDeniedNow: (asker, recorded) => isDeniedNow(asker, recorded, known),
     setModes(modes) {
       known = { ...known, modes: modesInForce(modes) }
     },

@@ -13,6 +13,8 @@ export type AccessErrorCode =
   | 'cursor_invalid'
   | 'question_invalid'
   | 'mode_invalid'
+  | 'preview_needed'
+  | 'preview_changed'
   | 'list_invalid'
   | 'list_entry_unknown'
   | 'lists_full'

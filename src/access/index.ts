@@ -61,6 +61,7 @@ export {
   parseModeTarget,
 } from './modes/mode-target.ts'
 export { type ModeSet, type Modes, openModes } from './modes/modes.ts'
+export { type FailureGroup, modesAfter, previewSwitch, type SwitchPreview } from './modes/switch-preview.ts'
 export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
 export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
 export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'

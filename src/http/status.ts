@@ -33,6 +33,8 @@ export const STATUS: Readonly<Record<string, number>> = {
   question_invalid: 400,
   not_translatable: 422,
   mode_invalid: 422,
+  preview_needed: 422,
+  preview_changed: 409,
   list_invalid: 422,
   list_entry_unknown: 404,
   lists_full: 409,

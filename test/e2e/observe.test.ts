@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { z } from 'zod'
+import { apiClient } from '../../src/cli/client.ts'
 import { accessToken, mcpClient, openaiClient, textOf } from './clients.ts'
 import { type House, openHouse, succeed } from './house.ts'
 
@@ -23,6 +24,10 @@ const found = z.array(
     outcome: z.looseObject({ status: z.string() }).optional(),
   }),
 )
+
+async function rollout() {
+  return { client: apiClient(house.credentials, 'rollout') }
+}
 
 async function observedDenials(...options: string[]) {
   const answer = await succeed(house.sallyport, 'log', 'search', '--decision', 'observed-deny', ...options, '--json')
@@ -51,7 +56,64 @@ test('what is forbidden goes through in observe, is recorded as it would be, and
   const [call] = await observedDenials('--action', 'tool:call')
   assert.deepEqual(call?.body.observed, { by: ['tenant'], at: ['route:tools', 'upstream:office'] })
 
-  await succeed(house.sallyport, 'mode', 'set', 'enforce', '--as', 'rollout')
+  const refused = await house.sallyport.cli('mode', 'set', 'enforce', '--as', 'rollout')
+  assert.equal(refused.ok, false)
+  assert.match(refused.stdout, /\d+ requests observed since .* would start to fail:/)
+  assert.match(refused.stdout, /Service::outsider +model:invoke +Model::demo-chat +nothing permits it/)
+  assert.match(refused.stderr, /nothing was switched/)
+  await openai.chat.completions.create(asking)
+
+  await succeed(house.sallyport, 'mode', 'set', 'enforce', '--yes', '--as', 'rollout')
   await assert.rejects(openai.chat.completions.create(asking))
   await assert.rejects(mcpClient(house.credentials, 'office', token))
+  const changes = await succeed(house.sallyport, 'log', 'search', '--action', 'policy:mode', '--json')
+  const operations = z.object({
+    records: z.array(z.looseObject({ body: z.looseObject({ operation: z.string(), decision: z.string() }) })),
+  })
+  const done = operations.parse(JSON.parse(changes)).records.map(({ body }) => `${body.decision} ${body.operation}`)
+  assert.ok(done.filter((one) => one === 'allow POST /t/:tenant/api/modes').length >= 2)
+})
+
+test('a switch fails when something else would start to fail than was shown', async () => {
+  const { client } = await rollout()
+  const preview = z.looseObject({ digest: z.string(), since: z.string(), groupCount: z.number() })
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'observe' })
+  const { token } = await accessToken(house.credentials, 'outsider')
+  const openai = openaiClient(house.credentials, token)
+  await openai.chat.completions.create(asking)
+  const wanted = { target: 'route:models', mode: 'enforce' }
+  const shown = preview.parse(await client.call('POST', '/api/modes/preview', wanted))
+  assert.equal(shown.groupCount, 1)
+  await assert.rejects(client.call('POST', '/api/modes', wanted), /say which preview this follows/)
+  await openai.chat.completions.create({ ...asking, model: 'demo-slow' })
+  const stale = { ...wanted, since: shown.since, preview: shown.digest }
+  await assert.rejects(client.call('POST', '/api/modes', stale), /something else would start to fail than was shown/)
+  const again = preview.parse(await client.call('POST', '/api/modes/preview', wanted))
+  await client.call('POST', '/api/modes', { ...wanted, since: again.since, preview: again.digest })
+  await assert.rejects(openai.chat.completions.create(asking))
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'unset', preview: 'any' })
+})
+
+test('what the policies permit by now is not among what would start to fail', async () => {
+  const { client } = await rollout()
+  await client.call('POST', '/api/modes', { target: 'upstream:demo-openai', mode: 'observe' })
+  const { token } = await accessToken(house.credentials, 'outsider')
+  await openaiClient(house.credentials, token).chat.completions.create({ ...asking, model: 'demo-slow' })
+  const wanted = { target: 'upstream:demo-openai', mode: 'enforce', since: new Date(Date.now() - 10_000).toISOString() }
+  const seen = z.looseObject({ groupCount: z.number(), permittedSince: z.number() })
+  assert.ok(seen.parse(await client.call('POST', '/api/modes/preview', wanted)).groupCount > 0)
+  await house.apply({ services: { outsider: { name: 'Outsider', roles: ['inference-client'] } } })
+  const after = seen.parse(await client.call('POST', '/api/modes/preview', wanted))
+  assert.equal(after.groupCount, 0)
+  assert.ok(after.permittedSince > 0)
+  await client.call('POST', '/api/modes', { ...wanted, mode: 'unset', preview: 'any' })
+})
+
+test('nobody switches without the right to, and no agent does', async () => {
+  for (const who of ['olivia', 'alice', 'research-assistant']) {
+    const answer = await house.sallyport.cli('mode', 'set', 'observe', '--as', who)
+    assert.equal(answer.ok, false, who)
+  }
+  const { stdout } = await house.sallyport.cli('mode', '--as', 'rollout')
+  assert.match(stdout, /tenant +enforce/)
 })

@@ -1,6 +1,6 @@
 import type { EntityJson } from '../../cedar/index.ts'
 import type { Authentication, Json, Mandate, PrincipalRef } from '../../kernel/index.ts'
-import type { EntityRef } from '../question.ts'
+import type { EntityRef, Observed } from '../question.ts'
 
 /** What a log gives back of one record; `body` is JSON that nobody has looked at yet. */
 export interface RecordToRead {
@@ -68,6 +68,8 @@ export interface RecordedDecision {
   /** The whole context: facts, what was stated, origins of arguments. */
   readonly context: { readonly [name: string]: Json }
   readonly decision: RecordedVerdict
+  /** Why a denial was only observed. */
+  readonly observed: Observed | undefined
   readonly reasons: readonly { readonly policy: string; readonly principal: EntityRef }[]
   /** `policy: message` */
   readonly errors: readonly string[]
@@ -217,6 +219,7 @@ type Decided = Pick<
   | 'action'
   | 'resource'
   | 'decision'
+  | 'observed'
   | 'reasons'
   | 'errors'
   | 'state'
@@ -246,6 +249,7 @@ function readDecided(said: JsonObject): Decided | undefined {
     action,
     resource,
     decision,
+    observed: observedIn(said.observed),
     reasons,
     errors: Array.isArray(said.errors) ? said.errors.filter((one) => typeof one === 'string') : NONE,
     state,
@@ -277,6 +281,13 @@ function textIn(value: Json | undefined): string | undefined {
 function refIn(value: Json | undefined): EntityRef | undefined {
   const { type, id } = objectIn(value) ?? {}
   return typeof type === 'string' && typeof id === 'string' ? { type, id } : undefined
+}
+
+function observedIn(value: Json | undefined): Observed | undefined {
+  const { by, at } = objectIn(value) ?? {}
+  const isTexts = (list: unknown): list is readonly string[] =>
+    Array.isArray(list) && list.every((one) => typeof one === 'string')
+  return isTexts(by) && isTexts(at) ? { by, at } : undefined
 }
 
 function chainIn(value: Json | undefined): RecordedDecision['chain'] | undefined {
