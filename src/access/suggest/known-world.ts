@@ -50,11 +50,12 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
       position.source?.startsWith('foundation/') !== true,
   )
   const templates = new Map([...engine.templates()].map((template) => [template.id, template]))
-  const linked = engine.with({
-    remove: all.filter(({ link }) => link === undefined).map(({ id }) => id),
-    onError: 'skip',
-    isValidated: true,
-  })
+  const without = (policies: typeof all): Engine =>
+    engine.with({ remove: policies.map(({ id }) => id), onError: 'skip', isValidated: true })
+  const granting = {
+    roles: without(all.filter(({ link }) => link === undefined)),
+    anything: without(all.filter(({ id, effect }) => effect === 'forbid' || ceilings.byPolicy.has(id))),
+  }
   return {
     policies: own.map(({ id, position }) => ({ id, source: position.source ?? '', line: position.line })),
     roles: [...roles.byAssignee].flatMap(([key, links]) => {
@@ -77,10 +78,10 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
       }
       return [...byRole.values()]
     }),
-    rolesGrant(principal, action, resource) {
+    granting(by, { principal, action, resource }) {
       const uid = set.schema.vocabulary.uidOf(action)
-      // A role whose template asks for facts grants nothing here: a statement may then say again what it does.
-      return linked.decide({ principal, action: uid, resource, context: {} }, entities).reasons
+      // What asks for facts grants nothing here: a statement may then say again what it does.
+      return granting[by].decide({ principal, action: uid, resource, context: {} }, entities).reasons
     },
     wouldAllow: (policy) => wouldAllow(policy, set, entities, budget),
   }

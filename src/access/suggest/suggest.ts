@@ -26,6 +26,8 @@ export interface SuggestOptions {
   readonly until: number
   /** Left out is not granted, unless somebody who has looked at it names it here, by id (`left-out/3`) or by its caution. */
   readonly accept?: readonly string[]
+  /** Only what the policies in force do not permit; without it, all that was observed, to stand in their place. */
+  readonly isBeside?: boolean
   /** Statements may grant at most this share of what was never seen, each: 0.01 unless it is given. */
   readonly mostBeyond?: number
   readonly mostCells?: number
@@ -74,7 +76,7 @@ function* suggestionSteps(
   world: SuggestWorld,
   options: SuggestOptions,
 ): Steps<Suggestion> {
-  const links = yield* roleLinks(tally.cells, land, world.inForce)
+  const links = yield* granted(tally.cells, land, world.inForce, options.isBeside === true ? 'anything' : 'roles')
   const cells = tally.cells.filter((cell) => !links.has(cell))
   const active = activeIn(tally.cells)
   const { learnt, aside } = yield* sortCells(cells, tally, land)
@@ -92,7 +94,7 @@ function* suggestionSteps(
     cautions.push([caution, statementsOf(grants, land, caution === 'untrusted')])
   }
   const file = yield* suggestedFile({ drafts: kept, cautions, accept, land, tally, tenant: world.tenant })
-  const granted = new Set(file.drafts.flatMap((draft) => [...draft.cells]))
+  const covered = new Set(file.drafts.flatMap((draft) => [...draft.cells]))
   return {
     text: file.text,
     statements: file.statements,
@@ -106,7 +108,7 @@ function* suggestionSteps(
     learnt: tally.learnt,
     skipped: tally.skipped,
     requests: cells.length,
-    covered: granted.size,
+    covered: covered.size,
     principals: active.size,
     from: tally.from,
     until: tally.until,
@@ -134,17 +136,19 @@ function* coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<
 
 const CAUTIONS: readonly Caution[] = ['untrusted', 'alone', 'burst', 'elevated', 'administration']
 
-/** What roles permit, and by which of their grants: no policy has to say it again. */
-function* roleLinks(
+/** What is permitted already, and by what: no policy has to say it again. */
+function* granted(
   cells: readonly Cell[],
   land: Landscape,
   inForce: InForce | undefined,
+  by: 'roles' | 'anything',
 ): Steps<ReadonlyMap<Cell, readonly string[]>> {
   const found = new Map<Cell, readonly string[]>()
   if (inForce === undefined) return found
   for (const cell of cells) {
     if (cell.isFolded) continue
-    const links = inForce.rolesGrant(land.uidOf(cell.principal), cell.action.id, land.uidOf(cell.resource))
+    const asked = { principal: land.uidOf(cell.principal), action: cell.action.id, resource: land.uidOf(cell.resource) }
+    const links = inForce.granting(by, asked)
     if (links.length > 0) found.set(cell, links)
     yield
   }

@@ -15,10 +15,16 @@ export interface InForce {
     /** The actions that it permits. */
     readonly actions: readonly string[]
   }[]
-  /** Ids of the grants by which roles let somebody do this; none where they do not. */
-  rolesGrant(principal: EntityRef, action: string, resource: EntityRef): readonly string[]
+  /** Ids of the grants by which roles, or anything, let somebody do this; none where they do not. */
+  granting(by: 'roles' | 'anything', asked: AskedGrant): readonly string[]
   /** How many requests a policy would allow, facts and arguments aside; `undefined` where there are too many to ask. */
   wouldAllow(policy: string): Steps<number | undefined>
+}
+
+export interface AskedGrant {
+  readonly principal: EntityRef
+  readonly action: string
+  readonly resource: EntityRef
 }
 
 /** A grant that nothing used: a proposal, for somebody to look at. */

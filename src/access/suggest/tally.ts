@@ -84,8 +84,8 @@ export interface Refusals {
 
 /**
  * `enforced`: denied, and nobody knows whether it should have been; `refused`: see `Tally.refused`; `asked`: not done, only
- * asked about; `unknown`: of an action or somebody that there is no longer; `granted`: roles, which stay, permit all of
- * it; `crowded`: too much to be told apart.
+ * asked about; `unknown`: of an action or somebody that there is no longer; `granted`: permitted by what stays in force;
+ * `crowded`: too much to be told apart.
  */
 export type Skipped = 'enforced' | 'refused' | 'asked' | 'unknown' | 'granted' | 'crowded'
 
@@ -94,6 +94,8 @@ export interface TallyOptions {
   readonly until: number
   /** Most cells that are kept apart; then resources are told apart no longer. */
   readonly mostCells?: number
+  /** What was allowed teaches nothing. */
+  readonly isBeside?: boolean
 }
 
 const MOST_CELLS = 250_000
@@ -103,7 +105,7 @@ const SLICES = 336
 const SHORTEST_SLICE = 600_000
 
 /** Reads decisions one by one and keeps what they are like, in memory that does not grow with their number. */
-export function tallying(land: Landscape, { since, until, mostCells = MOST_CELLS }: TallyOptions) {
+export function tallying(land: Landscape, { since, until, mostCells = MOST_CELLS, isBeside = false }: TallyOptions) {
   const rows = new Map<number, Map<number, Cell>>()
   const rhythms = new Map<number, Rhythm>()
   const used = new Map<string, PolicyUse>()
@@ -206,6 +208,10 @@ export function tallying(land: Landscape, { since, until, mostCells = MOST_CELLS
       if (decision === 'allow') noteUse(used, observed, land)
       if (observed.isListing || observed.isProposed) {
         skipped.asked++
+        return
+      }
+      if (decision === 'allow' && isBeside) {
+        skipped.granted++
         return
       }
       if (decision === 'deny') {

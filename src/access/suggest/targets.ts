@@ -20,8 +20,8 @@ export interface Target {
  *   that a list would be wrong tomorrow. How likely the next one is new is estimated from how many were seen just once
  *   (Good and Turing).
  * - What changes something is granted beyond what was seen only where ever new ones are reached.
- * - Never for columns and tools, of which each one counts; never where what was not reached is to be kept closer than
- *   what was; never for a whole environment.
+ * - Tools, secrets, doors and weights are always named one by one, and columns where not all were reached; nothing is
+ *   granted along that is to be kept closer than what was reached, and never a whole environment.
  *
  * Whoever is only behind what others do is granted it more widely: those who act are bounded themselves.
  *
@@ -112,19 +112,21 @@ const NEW_ONES = 0.02
 function isWorthIt({ container, all, touched, parts, counts, action, land, isBehind }: Considered): boolean {
   const reached = new Set(touched)
   const unseen = all.filter((one) => !reached.has(one))
+  if (!isBehind && all.some((one) => NEVER_AS_ONE.has(land.uidOf(one).type))) return false
   if (unseen.length === 0) return true
   const closest = Math.max(...touched.map((one) => land.rank(one)))
   if (unseen.some((one) => land.rank(one) > closest)) return false
   const isShorter = 1 + Math.log2(1 + unseen.length) < parts
   if (isBehind) return isShorter
-  if (unseen.some((one) => EACH_COUNTS.has(land.uidOf(one).type))) return false
+  if (unseen.some((one) => land.uidOf(one).type === 'Column')) return false
   const isOpen = touched.length >= 4 && shareOfNew(touched, counts) >= NEW_ONES
   if (!action.isRead) return isOpen && land.uidOf(container).type !== 'Project'
   if (!isOpen && touched.length < LISTED && touched.length < Math.max(3, all.length * MOST)) return false
   return isShorter
 }
 
-const EACH_COUNTS: ReadonlySet<string> = new Set(['Column', 'Tool', 'Secret', 'AccessPoint', 'Weights'])
+/** Of these, a new one is another matter, and tools differ in what their arguments may be. */
+const NEVER_AS_ONE: ReadonlySet<string> = new Set(['Tool', 'Secret', 'AccessPoint', 'Weights'])
 
 /** Good and Turing: how likely the next request is for something that none was for before. */
 function shareOfNew(touched: readonly number[], counts: ReadonlyMap<number, number>): number {

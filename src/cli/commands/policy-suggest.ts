@@ -13,6 +13,7 @@ interface SuggestOptions {
   readonly since: string
   readonly until?: string
   readonly accept?: readonly string[]
+  readonly beside?: true
   readonly out?: string
 }
 
@@ -28,6 +29,7 @@ export function policySuggestCommand(): Command {
       ),
     )
     .option('--until <time>', 'the same; now without it')
+    .option('--beside', 'only what the policies in force do not permit; without it, all of it, to stand in their place')
     .option(
       '--accept <what...>',
       'what is granted though it was left out: ids as they are listed (`left-out/elevated-1`), or a whole kind (`elevated`)',
@@ -37,6 +39,7 @@ export function policySuggestCommand(): Command {
       const { client, output } = sessionOf(command)
       const query = new URLSearchParams({ since: momentOf(options.since) })
       if (options.until !== undefined) query.set('until', momentOf(options.until))
+      if (options.beside === true) query.set('beside', 'true')
       if (options.accept !== undefined) query.set('accept', options.accept.join(','))
       const suggestion = await suggestionFrom(client(), query, progressOn(output))
       if (options.out !== undefined) writeNew(options.out, suggestion.text)

@@ -109,7 +109,7 @@ function headText({
 }
 
 const SKIPPED: Readonly<Record<string, string>> = {
-  granted: 'that roles permit, and go on permitting',
+  granted: 'are permitted by what stays in force',
   enforced: 'were denied and enforced: nobody knows whether they should have been',
   refused: 'are denied whatever is granted',
   asked: 'only asked what would be possible',

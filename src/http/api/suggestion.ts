@@ -18,13 +18,17 @@ export const suggestionRoutes: readonly Route[] = [
     query: z.strictObject({
       since: moment,
       until: moment.optional(),
+      beside: z
+        .stringbool({ truthy: ['true'], falsy: ['false'] })
+        .optional()
+        .meta({ description: 'only what the policies in force do not permit' }),
       accept: z.string().max(4096).optional().meta({
         description: 'what is granted though it was left out: ids (`left-out/elevated-1`) or cautions, with commas',
       }),
     }),
     produces: 'application/x-ndjson',
     handle: async ({ tenant, ctx, query, raw, signal, note }) => {
-      const { since, until = ctx.clock.now(), accept } = query
+      const { since, until = ctx.clock.now(), accept, beside = false } = query
       const scan = tenant.log.scan({ kinds: ['decision'], from: since, to: until })
       let isCut = false
       const closed = tenant.onCut(
@@ -49,6 +53,7 @@ export const suggestionRoutes: readonly Route[] = [
           since,
           until,
           accept: accept?.split(',') ?? [],
+          isBeside: beside,
         })
         note({ decisions: suggestion.decisions, statements: suggestion.statements.length })
         tell({ suggestion })
