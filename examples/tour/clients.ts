@@ -21,10 +21,11 @@ export async function mcpClient(credentials: Credentials, server: string, secret
   return client
 }
 
-/** A fresh access token for the gateway, got with the principal's own key. `expiresIn` in seconds. */
+/** A fresh access token, for the gateway unless it says otherwise, got with the principal's own key. `expiresIn` in seconds. */
 export async function accessToken(
   credentials: Credentials,
   name: string,
+  { audience, scope } = { audience: 'gw', scope: 'models tools' },
 ): Promise<{ token: string; expiresIn: number }> {
   const principal = credentials.principals[name]
   if (principal?.private_key_jwk === undefined) throw new Error(`no key for ${name}`)
@@ -37,8 +38,8 @@ export async function accessToken(
   const options = { execute: [allowInsecureRequests] }
   const configuration = await discovery(issuer, principal.client_id, undefined, authentication, options)
   const answer = await clientCredentialsGrant(configuration, {
-    scope: 'models tools',
-    resource: `${credentials.issuer}/gw`,
+    scope,
+    resource: `${credentials.issuer}/${audience}`,
   })
   return { token: answer.access_token, expiresIn: answer.expires_in ?? 0 }
 }

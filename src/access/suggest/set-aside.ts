@@ -44,8 +44,9 @@ export function* sortCells(cells: readonly Cell[], tally: Tally, land: Landscape
     if (behind === undefined || behind.some((key) => actors.has(key))) learnt.push(cell)
     else {
       const caution = behind.map((key) => cautions.get(key)).find((one) => one !== undefined)
-      // Whom it stood behind needs no grant of ours: a role permits it.
-      if (caution === undefined) learnt.push(cell)
+      // Whom it stood behind needs no grant of ours, because a role permits it; or its calls are granted or not by where
+      // their arguments come from, and nothing goes on without it.
+      if (caution === undefined || caution === 'untrusted') learnt.push(cell)
       else put(caution, cell)
     }
   }

@@ -169,11 +169,15 @@ function conditionsKey({ isInChain, isTrusted, patterns, actions }: Draft): stri
   return JSON.stringify([isInChain, isTrusted, patterns, actions.some(({ isCall }) => isCall)])
 }
 
-/** Those of a type in one project, on what is in that project: the type, where it is so. */
-function placeOf({ cases }: Draft, land: Landscape): string | undefined {
+/**
+ * What several statements can be told as cases of: those of a type in one project each, on what is in that project; and
+ * single ones who stood behind what others did.
+ */
+function placeOf({ cases, isInChain, cells }: Draft, land: Landscape): string | undefined {
   const [only, ...more] = cases
   if (only === undefined || more.length > 0) return undefined
   const { subject, targets } = only
+  if (subject.named.length > 0 && isInChain && [...cells].every(({ acting }) => acting === 0)) return 'behind'
   const project = subject.groups.find((one) => land.uidOf(one).type === 'Project')
   if (project === undefined) return undefined
   const isInside = targets.every(({ container }) => container === project || land.within(container).includes(project))

@@ -77,10 +77,10 @@ export type Suggestion = z.output<typeof suggestionSchema>
 /** For the one who has to answer for the policy: what it rests on, what it leaves out, and what to do next. */
 export function suggestionText(
   suggestion: Suggestion,
-  { since, out }: { readonly since: string; readonly out?: string },
+  options: { readonly since: string; readonly out?: string; readonly beside?: boolean },
 ): string {
   const parts = [headText(suggestion), statementsText(suggestion), leftOutText(suggestion), refusedText(suggestion)]
-  parts.push(takeAwayText(suggestion), nextText(suggestion, since, out))
+  parts.push(takeAwayText(suggestion), nextText(suggestion, options))
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
@@ -117,9 +117,11 @@ const SKIPPED: Readonly<Record<string, string>> = {
   crowded: 'were too many to be told apart',
 }
 
+const MOST_STATEMENTS = 30
+
 function statementsText({ statements }: Suggestion): string {
   if (statements.length === 0) return ''
-  const rows = statements
+  const all = statements
     .toSorted((a, b) => b.evidence.requests - a.evidence.requests)
     .map(({ title, evidence, beyond }) => [
       number(evidence.requests),
@@ -127,7 +129,10 @@ function statementsText({ statements }: Suggestion): string {
       beyond === 0 ? '' : number(beyond),
       title,
     ])
-  return table([['requests', 'by', 'beyond', 'statement'], ...rows])
+  const rows = all.slice(0, MOST_STATEMENTS)
+  const rest = all.length - rows.length
+  const shown = table([['requests', 'by', 'beyond', 'statement'], ...rows])
+  return rest === 0 ? shown : `${shown}\n… and ${number(rest)} more`
 }
 
 function leftOutText({ leftOut }: Suggestion): string {
@@ -185,7 +190,10 @@ function listed(names: readonly string[]): string {
   return names.length <= MOST_ROLES ? shown : `${shown} and ${names.length - MOST_ROLES} more`
 }
 
-function nextText({ leftOut, statements }: Suggestion, since: string, out: string | undefined): string {
+function nextText(
+  { leftOut, statements }: Suggestion,
+  { since, out, beside }: { readonly since: string; readonly out?: string; readonly beside?: boolean },
+): string {
   const accept = leftOut.length === 0 ? [] : ['  grant what was left out and is meant: --accept ID …']
   if (out === undefined) {
     return [
@@ -197,7 +205,7 @@ function nextText({ leftOut, statements }: Suggestion, since: string, out: strin
   return [
     `wrote ${out}: ${count(statements.length, 'statement')}; it is in force nowhere`,
     'next',
-    `  read it, name it in a manifest in place of what grants today, and try it: sallyport policy check, test, replay`,
+    `  read it, name it in a manifest ${beside === true ? 'beside' : 'in place of'} what grants today, and try it: sallyport policy check, test, replay`,
     ...accept,
   ].join('\n')
 }
