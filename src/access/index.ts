@@ -18,6 +18,7 @@ export {
   UNREPLAYABLE,
   type Unread,
   type Unreplayable,
+  WHY_UNREPLAYABLE,
 } from './history/recorded-decision.ts'
 export { contextChanges, personsStated, type RecordedInputs } from './history/recorded-inputs.ts'
 export type { Replayed } from './history/replay-decision.ts'

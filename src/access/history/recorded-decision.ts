@@ -44,6 +44,23 @@ export const UNREPLAYABLE = [
 ] as const
 export type Unreplayable = (typeof UNREPLAYABLE)[number]
 
+/** For people, why a decision cannot be made again. */
+export const WHY_UNREPLAYABLE: Readonly<Record<Unreplayable, string>> = {
+  erased: 'the record was forgotten',
+  unreadable: 'the record cannot be read',
+  not_decided: 'refused before policies were asked',
+  other_question: 'another question was decided than the one on record',
+  overruled: 'something besides the policies had the last word',
+  stated_unrecorded: 'more was stated with the question than a record takes',
+  state_unrecorded: 'recorded before decisions named the state of the world',
+  state_unknown: 'the state of the world is not kept any more',
+  state_erased: 'the state of the world names somebody who was forgotten',
+  state_unfit: 'the state of the world does not fit these policies',
+  revision_unknown: 'the policies of that time are not kept',
+  arguments_unrecorded: 'a policy reads arguments that are not on record',
+  limits_unrecorded: 'depends on how much of limits was used',
+}
+
 /** A record of which nothing can be made. */
 export interface Unread {
   readonly index: number

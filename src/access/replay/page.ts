@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { UNREPLAYABLE, type Unreplayable } from '../history/recorded-decision.ts'
+import { UNREPLAYABLE, WHY_UNREPLAYABLE } from '../history/recorded-decision.ts'
 import { MOST_DISTINCT, type ReplayGroup, type ReplayReport, type ReplayTotal } from './report.ts'
 
 /**
@@ -127,7 +127,7 @@ const SHOWN_TOTALS = 15
 function reach({ unreplayable, records, decided, limited, ungrouped, ms }: ReplayReport): string {
   const lost = UNREPLAYABLE.flatMap((why) => {
     const count = unreplayable[why] ?? 0
-    return count === 0 ? [] : [`<tr><td>${WHY[why]}</td><td class="n">${number(count)}</td></tr>`]
+    return count === 0 ? [] : [`<tr><td>${WHY_UNREPLAYABLE[why]}</td><td class="n">${number(count)}</td></tr>`]
   })
   const table =
     lost.length === 0
@@ -145,23 +145,6 @@ function reach({ unreplayable, records, decided, limited, ungrouped, ms }: Repla
 <p>${number(records)} records were read and ${number(decided)} decisions made again in ${(ms / 1000).toFixed(1)} seconds, each on what it was decided on then: who had which role, what the resources were like, what was stated.</p>
 ${table}
 <ul><li>What nobody asked for in that time is not in here.</li><li>What somebody would do next, had they been allowed or denied, is not in here.</li>${limits}${bounds}</ul></section>`
-}
-
-/** For people, why a decision cannot be made again. */
-export const WHY: Readonly<Record<Unreplayable, string>> = {
-  erased: 'the record was forgotten',
-  unreadable: 'the record cannot be read',
-  not_decided: 'refused before policies were asked',
-  other_question: 'another question was decided than the one on record',
-  overruled: 'something besides the policies had the last word',
-  stated_unrecorded: 'more was stated with the question than a record takes',
-  state_unrecorded: 'recorded before decisions named the state of the world',
-  state_unknown: 'the state of the world is not kept any more',
-  state_erased: 'the state of the world names somebody who was forgotten',
-  state_unfit: 'the state of the world does not fit these policies',
-  revision_unknown: 'the policies of that time are not kept',
-  arguments_unrecorded: 'a policy reads arguments that are not on record',
-  limits_unrecorded: 'depends on how much of limits was used',
 }
 
 function tile(kind: string, count: number, what: string): string {

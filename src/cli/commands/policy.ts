@@ -10,6 +10,7 @@ import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
 import { policyDiffCommand } from './policy-diff.ts'
 import { policyMigrateCommand } from './policy-migrate.ts'
+import { policyReplayCommand } from './policy-replay.ts'
 import { policyShadowCommand } from './policy-shadow.ts'
 import { policySuggestCommand } from './policy-suggest.ts'
 
@@ -23,6 +24,7 @@ export function policyCommand(): Command {
     .addCommand(testCommand())
     .addCommand(policyDiffCommand())
     .addCommand(policySuggestCommand())
+    .addCommand(policyReplayCommand())
     .addCommand(policyShadowCommand())
     .addCommand(policyMigrateCommand())
 }

@@ -17,6 +17,7 @@ import { policyRoutes } from './policy.ts'
 import { policyShadowRoutes } from './policy-shadow.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
+import { selfReplayRoutes } from './self-replay.ts'
 import { suggestionRoutes } from './suggestion.ts'
 import { toolRoutes } from './tools.ts'
 import { verifiableLogRoutes } from './verifiable-log.ts'
@@ -40,6 +41,7 @@ export const apiRoutes: readonly Route[] = [
   ...authzenFilterRoutes,
   ...recordRoutes,
   ...suggestionRoutes,
+  ...selfReplayRoutes,
   ...verifiableLogRoutes,
   ...logPublicationRoutes,
   ...exportRoutes,
