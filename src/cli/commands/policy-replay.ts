@@ -1,104 +1,94 @@
-import { Command } from 'commander'
-import { z } from 'zod'
+import { statSync, writeFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import type { TenantId } from '../../kernel/index.ts'
+import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { count } from '../policy/count.ts'
+import { differencesText, lastLine, type Report, reportSchema } from '../policy/replay-text.ts'
+import { sinceArgument } from '../policy/since-argument.ts'
+import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
-import { oneLine } from '../visible.ts'
-
-const answer = z.object({
-  records: z.number(),
-  decisions: z.number(),
-  agreed: z.number(),
-  disagreed: z.number(),
-  unreplayable: z.record(z.string(), z.number()),
-  disagreements: z.array(
-    z.object({
-      index: z.number(),
-      place: z.number(),
-      at: z.number(),
-      chain: z.array(z.object({ kind: z.string(), id: z.string() })),
-      action: z.string(),
-      resource: z.object({ type: z.string(), id: z.string() }),
-      revision: z.string(),
-      state: z.number().optional(),
-      differences: z.array(z.string()),
-    }),
-  ),
-  next: z.number().optional(),
-  size: z.number(),
-})
-
-type Part = z.output<typeof answer>
-type Whole = Omit<Part, 'next' | 'size'>
+import { replaySelf } from './policy-replay-self.ts'
 
 interface ReplayOptions {
+  readonly candidate?: readonly string[]
   readonly self?: true
+  readonly since: number
+  readonly until?: number
+  readonly html?: string
+  readonly tenant: TenantId
 }
 
-/** Makes decisions on record again. */
+/** Decides again what is on record, under what is not in force. */
 export function policyReplayCommand(): Command {
   return new Command('replay')
-    .description('make the decisions on record again; exit code 1 where one comes out otherwise')
-    .option('--self', 'each under the policies, and with the roles, lists and resources that it was made on')
+    .description('decide again what is on record: under a candidate, to tell what would newly be allowed or denied, or as it was')
+    .option('--candidate <folder or revision...>', 'a folder with manifests, or addresses of revisions')
+    .option('--self', 'each decision of the whole log under what it was made under; exit code 1 where one comes out otherwise')
+    .addOption(new Option('--since <time>', 'a moment, or how long ago, as in 7d').argParser(sinceArgument).default(7 * 86_400_000, '7d'))
+    .addOption(new Option('--until <time>', 'the same').argParser(sinceArgument))
+    .option('--html <file>', 'write a page for those who decide on the change')
+    .addOption(tenantOption())
     .action(async (options: ReplayOptions, command: Command) => {
-      if (options.self !== true) throw new CliError('usage', 'say what to replay: `--self`')
-      const { client, output } = sessionOf(command)
-      const progress = progressOn(output)
-      let whole: Whole = { records: 0, decisions: 0, agreed: 0, disagreed: 0, unreplayable: {}, disagreements: [] }
-      // What is recorded from here on, this itself among it, is for the next time.
-      let size: number | undefined
-      for (let first: number | undefined = 0; first !== undefined; ) {
-        const limit: number = size === undefined ? PART : Math.min(PART, size - first)
-        if (limit < 1) break
-        const part: Part = answer.parse(await client().call('POST', '/api/replay/self', { first, limit }))
-        whole = together(whole, part)
-        size ??= part.size
-        progress(Math.min(part.next ?? size, size), size)
-        first = part.next
+      if ((options.self === true) === (options.candidate !== undefined)) {
+        throw new CliError('usage', 'say what to replay: `--candidate`, or `--self`')
       }
-      const { WHY_UNREPLAYABLE } = await import('../../access/index.ts')
-      output.data(whole, () => describe(whole, WHY_UNREPLAYABLE))
-      if (whole.disagreed > 0) process.exitCode = 1
+      if (options.self === true) return replaySelf(command)
+      const { client, output } = sessionOf(command)
+      const api = client()
+      const answer = await api.fetch('/api/policy/replay', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          candidate: await candidateOf(options),
+          since: isoOf(options.since),
+          ...(options.until === undefined ? {} : { until: isoOf(options.until) }),
+        }),
+      })
+      if (!answer.ok || answer.body === null) throw await refusal(answer)
+      const report = await lastLine(answer.body, 'report', reportSchema, progressOn(output))
+      if (options.html !== undefined) {
+        const { replayPage } = await import('../../access/index.ts')
+        const page = replayPage(report, { tenant: api.issuer.split('/').at(-1) ?? '', madeAt: Date.now() })
+        writeFileSync(options.html, page)
+      }
+      output.data(report, () => reportText(report, options.html))
     })
 }
 
-/** Records of one request. */
-const PART = 5_000
-/** Disagreements that are listed; all of them are counted. */
-const MOST_LISTED = 100
+type Body = { readonly revisions: readonly string[] } | { readonly files: readonly object[] }
 
-function together(a: Whole, b: Part): Whole {
-  const unreplayable = { ...a.unreplayable }
-  for (const [why, how] of Object.entries(b.unreplayable)) unreplayable[why] = (unreplayable[why] ?? 0) + how
-  return {
-    records: a.records + b.records,
-    decisions: a.decisions + b.decisions,
-    agreed: a.agreed + b.agreed,
-    disagreed: a.disagreed + b.disagreed,
-    unreplayable,
-    disagreements: [...a.disagreements, ...b.disagreements].slice(0, MOST_LISTED),
-  }
+async function candidateOf({ candidate = [], tenant }: ReplayOptions): Promise<Body> {
+  const [first = '', ...more] = candidate
+  if (!isFolder(first)) return { revisions: candidate }
+  if (more.length > 0) throw new CliError('usage', 'a candidate is one folder, or revisions')
+  const { readPolicyFolder } = await import('../../server/index.ts')
+  // Whoever is to be replayed against it, the server knows.
+  const { world } = await readPolicyFolder(first, tenant)
+  return { files: world.policies }
 }
 
-function describe(whole: Whole, why: Readonly<Record<string, string>>): string {
-  const { records, decisions, agreed, disagreed, unreplayable, disagreements } = whole
-  const lines = [
-    `${count(decisions, 'decision')} in ${count(records, 'record')} made again`,
-    `  ${agreed} come out the same`,
-    `  ${disagreed} come out otherwise`,
-    ...Object.entries(unreplayable).map(([kind, how]) => `  ${how} cannot be made again: ${why[kind] ?? kind}`),
-  ]
-  for (const one of disagreements) {
-    const chain = one.chain.map(({ kind, id }) => `${kind}::${id}`).join(' → ')
-    lines.push(
-      '',
-      oneLine(
-        `record ${one.index}, question ${one.place}: ${chain}  ${one.action}  ${one.resource.type}::${one.resource.id}`,
-      ),
-    )
-    for (const difference of one.differences) lines.push(oneLine(`  ${difference}`))
-  }
-  if (disagreed > disagreements.length) lines.push('', `and ${disagreed - disagreements.length} more`)
-  return lines.join('\n')
+function isFolder(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function reportText(report: Report, page: string | undefined): string {
+  const { candidate, records, decided, newlyAllowed, newlyDenied, limited, unreplayable, ms } = report
+  const lost = Object.entries(unreplayable).map(([why, number]) => `${number} ${why}`)
+  const differing = newlyAllowed + newlyDenied
+  return [
+    `${candidate.slice(0, 16)} over ${count(records, 'record')}: ${count(decided, 'decision')} made again in ${(ms / 1000).toFixed(1)} s`,
+    differing === 0
+      ? 'every decision stays as it was'
+      : `${differing} would be others: ${newlyAllowed} newly allowed, ${newlyDenied} newly denied`,
+    ...(lost.length === 0 ? [] : [`not replayable: ${lost.join(', ')}`]),
+    ...(limited === 0 ? [] : [`${limited} were refused by a limit, and count as they were`]),
+    ...differencesText(report),
+    ...(page === undefined ? [] : [`the page for those who decide is in ${page}`]),
+  ].join('\n')
+}
+
+function isoOf(at: number): string {
+  return new Date(at).toISOString()
 }

@@ -28,7 +28,7 @@ interface ShadowOptions {
   readonly stop?: true
 }
 
-const PATH = '/api/policies/shadow'
+const PATH = '/api/policy/shadow'
 
 /** Tries revisions on live requests. */
 export function policyShadowCommand(): Command {

@@ -15,7 +15,7 @@ const shadow = z.object({
   report: replayReport,
 })
 
-const path = '/t/:tenant/api/policies/shadow'
+const path = '/t/:tenant/api/policy/shadow'
 /** What differs names who asked for what. */
 const action = 'log:read_body'
 
