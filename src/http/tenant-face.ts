@@ -8,6 +8,8 @@ import type {
   Holds,
   Lists,
   Modes,
+  PolicyFile,
+  ReplayReport,
   Revisions,
   SelfReplay,
   Shadows,
@@ -36,6 +38,8 @@ export interface TenantFace {
   readonly revisions: Revisions
   /** Candidates that live requests are decided under, too. */
   readonly shadows: Shadows
+  /** Decides again what is on record, under a candidate; asked only where that was allowed and recorded. */
+  replay(asked: ReplayAsked): Promise<ReplayReport>
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
@@ -76,6 +80,19 @@ export interface TenantFace {
    * Throws `too_many_streams`, `cut`.
    */
   onCut(ctx: Context, cut: () => void, action?: string): () => void
+}
+
+/** What is to be decided again, and under what. */
+export interface ReplayAsked {
+  readonly candidate: { readonly revisions: readonly string[] } | { readonly files: readonly PolicyFile[] }
+  /** Milliseconds since the epoch, `to` exclusive; now without it. */
+  readonly from: number
+  readonly to: number | undefined
+  /** The id of who asks. */
+  readonly by: string
+  readonly onProgress: (done: number, total: number) => void
+  /** Ends it. */
+  readonly signal: AbortSignal
 }
 
 /** What came of a part of the log. */

@@ -40,6 +40,8 @@ export type ReplayMessage =
 
 const work = workerData as ReplayWork // set by candidate-replay.ts
 const say = (message: ReplayMessage): void => parentPort?.postMessage(message)
+/** Revisions whose policies have been asked for. */
+const prepared = new Set<string>()
 
 try {
   say({ kind: 'report', report: await replay() })
@@ -95,7 +97,6 @@ async function replay(): Promise<ReplayReport> {
   })
 }
 
-const prepared = new Set<string>()
 function known(decisions: readonly { readonly revision: string }[]): boolean {
   const isKnown = decisions.every(({ revision }) => prepared.has(revision))
   for (const { revision } of decisions) prepared.add(revision)

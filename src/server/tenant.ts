@@ -27,6 +27,7 @@ import { type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
 import { applyManifests } from './apply.ts'
+import { createCandidateReplay } from './candidate-replay.ts'
 import type { Config } from './config.ts'
 import { readFoundation } from './foundation.ts'
 import { type History, keepHistory } from './history.ts'
@@ -214,6 +215,15 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     requests,
     revisions,
     shadows,
+    replay: createCandidateReplay({
+      tenant: id,
+      clock,
+      path: stores.tenantFile(id, '.log.db'),
+      sealing: () => keyRing.logSealing(),
+      revisions,
+      directory,
+      changes: () => history.journal.changes(),
+    }),
     binding: createBinding({ issuer, endpoint: accessRequestEndpoint(issuer), keyRing, clock }),
     catalog,
     log,

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/index.ts'
 import type { TenantStore, TenantTables } from '../../store/index.ts'
 import type { Access } from '../access.ts'
 import { erasedChange, isNamedIn } from './erased-change.ts'
-import { WorldTimeline } from './world-timeline.ts'
+import { type KeptChange, WorldTimeline } from './world-timeline.ts'
 import type { WorldChange } from './world-versions.ts'
 
 /** Keeps the states that decisions are made in, so that they can be made again. */
@@ -12,6 +12,8 @@ export interface WorldJournal {
   readonly version: number
   /** Everything that is kept; what was noted before the call is in it. */
   timeline(): Promise<WorldTimeline>
+  /** What a timeline is made of, for one in another thread. */
+  changes(): Promise<readonly KeptChange[]>
   /**
    * Takes somebody out of everything that is kept: what was about them, and their name wherever else it stood. Decisions
    * that looked at any of it cannot be made again. What there is now of them is kept on, as a new state.
@@ -82,19 +84,19 @@ export async function openWorldJournal({ store, access, clock, report }: WorldJo
   })
   await flush()
 
+  const changes = async (): Promise<readonly KeptChange[]> => {
+    await flush()
+    const rows = await store.read((q) =>
+      q.selectFrom('world_changes').selectAll().orderBy('version').orderBy('key').execute(),
+    )
+    return rows.map(({ version, key, value, erased }) => ({ version, key, value, erased: erased === 1 }))
+  }
   return {
     get version() {
       return newest
     },
-    async timeline() {
-      await flush()
-      const rows = await store.read((q) =>
-        q.selectFrom('world_changes').selectAll().orderBy('version').orderBy('key').execute(),
-      )
-      return new WorldTimeline(
-        rows.map(({ version, key, value, erased }) => ({ version, key, value, erased: erased === 1 })),
-      )
-    },
+    timeline: async () => new WorldTimeline(await changes()),
+    changes,
     async forget(person) {
       await flush()
       const changes = await store.write(async (q) => {

@@ -33,23 +33,23 @@ type Whole = Omit<Part, 'next' | 'size'>
 
 /** Makes decisions on record again, each as it was made; exit code 1 where one comes out otherwise. */
 export async function replaySelf(command: Command): Promise<void> {
-      const { client, output } = sessionOf(command)
-      const progress = progressOn(output)
-      let whole: Whole = { records: 0, decisions: 0, agreed: 0, disagreed: 0, unreplayable: {}, disagreements: [] }
-      // What is recorded from here on, this itself among it, is for the next time.
-      let size: number | undefined
-      for (let first: number | undefined = 0; first !== undefined; ) {
-        const limit: number = size === undefined ? PART : Math.min(PART, size - first)
-        if (limit < 1) break
-        const part: Part = answer.parse(await client().call('POST', '/api/replay/self', { first, limit }))
-        whole = together(whole, part)
-        size ??= part.size
-        progress(Math.min(part.next ?? size, size), size)
-        first = part.next
-      }
-      const { WHY_UNREPLAYABLE } = await import('../../access/index.ts')
-      output.data(whole, () => describe(whole, WHY_UNREPLAYABLE))
-      if (whole.disagreed > 0) process.exitCode = 1
+  const { client, output } = sessionOf(command)
+  const progress = progressOn(output)
+  let whole: Whole = { records: 0, decisions: 0, agreed: 0, disagreed: 0, unreplayable: {}, disagreements: [] }
+  // What is recorded from here on, this itself among it, is for the next time.
+  let size: number | undefined
+  for (let first: number | undefined = 0; first !== undefined; ) {
+    const limit: number = size === undefined ? PART : Math.min(PART, size - first)
+    if (limit < 1) break
+    const part: Part = answer.parse(await client().call('POST', '/api/replay/self', { first, limit }))
+    whole = together(whole, part)
+    size ??= part.size
+    progress(Math.min(part.next ?? size, size), size)
+    first = part.next
+  }
+  const { WHY_UNREPLAYABLE } = await import('../../access/index.ts')
+  output.data(whole, () => describe(whole, WHY_UNREPLAYABLE))
+  if (whole.disagreed > 0) process.exitCode = 1
 }
 
 /** Records of one request. */

@@ -1,11 +1,13 @@
 import { statSync, writeFileSync } from 'node:fs'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
+import { z } from 'zod'
 import type { TenantId } from '../../kernel/index.ts'
 import { refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
+import { jsonLines } from '../json-lines.ts'
+import { momentOf } from '../moment.ts'
 import { count } from '../policy/count.ts'
-import { differencesText, lastLine, type Report, reportSchema } from '../policy/replay-text.ts'
-import { sinceArgument } from '../policy/since-argument.ts'
+import { differencesText, type Report, reportSchema } from '../policy/replay-text.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -14,8 +16,8 @@ import { replaySelf } from './policy-replay-self.ts'
 interface ReplayOptions {
   readonly candidate?: readonly string[]
   readonly self?: true
-  readonly since: number
-  readonly until?: number
+  readonly since: string
+  readonly until?: string
   readonly html?: string
   readonly tenant: TenantId
 }
@@ -23,11 +25,16 @@ interface ReplayOptions {
 /** Decides again what is on record, under what is not in force. */
 export function policyReplayCommand(): Command {
   return new Command('replay')
-    .description('decide again what is on record: under a candidate, to tell what would newly be allowed or denied, or as it was')
+    .description(
+      'decide again what is on record: under a candidate, to tell what would newly be allowed or denied, or as it was',
+    )
     .option('--candidate <folder or revision...>', 'a folder with manifests, or addresses of revisions')
-    .option('--self', 'each decision of the whole log under what it was made under; exit code 1 where one comes out otherwise')
-    .addOption(new Option('--since <time>', 'a moment, or how long ago, as in 7d').argParser(sinceArgument).default(7 * 86_400_000, '7d'))
-    .addOption(new Option('--until <time>', 'the same').argParser(sinceArgument))
+    .option(
+      '--self',
+      'the whole log, each decision under what it was made under; exit code 1 where one comes out otherwise',
+    )
+    .option('--since <time>', 'a duration before now, as in `7d`, or a time, as in 2026-01-31T08:00:00Z', '7d')
+    .option('--until <time>', 'the same; now without it')
     .option('--html <file>', 'write a page for those who decide on the change')
     .addOption(tenantOption())
     .action(async (options: ReplayOptions, command: Command) => {
@@ -42,19 +49,41 @@ export function policyReplayCommand(): Command {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({
           candidate: await candidateOf(options),
-          since: isoOf(options.since),
-          ...(options.until === undefined ? {} : { until: isoOf(options.until) }),
+          since: momentOf(options.since),
+          ...(options.until === undefined ? {} : { until: momentOf(options.until) }),
         }),
       })
       if (!answer.ok || answer.body === null) throw await refusal(answer)
-      const report = await lastLine(answer.body, 'report', reportSchema, progressOn(output))
+      const report = await reportFrom(answer.body, progressOn(output))
       if (options.html !== undefined) {
         const { replayPage } = await import('../../access/index.ts')
-        const page = replayPage(report, { tenant: api.issuer.split('/').at(-1) ?? '', madeAt: Date.now() })
+        const page = replayPage(
+          { ...report, from: report.from, to: report.to },
+          { tenant: api.issuer.split('/').at(-1) ?? '', madeAt: Date.now() },
+        )
         writeFileSync(options.html, page)
       }
       output.data(report, () => reportText(report, options.html))
     })
+}
+
+const lineSchema = z.union([
+  z.object({ report: reportSchema }),
+  z.object({ error: z.string() }),
+  z.object({ done: z.number(), total: z.number() }),
+])
+
+async function reportFrom(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onProgress: (done: number, total: number) => void,
+): Promise<Report> {
+  for await (const line of jsonLines(body)) {
+    const told = lineSchema.parse(line)
+    if ('report' in told) return told.report
+    if ('error' in told) throw new CliError('refused', told.error)
+    onProgress(told.done, told.total)
+  }
+  throw new CliError('refused', 'the answer ended before there was a report')
 }
 
 type Body = { readonly revisions: readonly string[] } | { readonly files: readonly object[] }
@@ -87,8 +116,4 @@ function reportText(report: Report, page: string | undefined): string {
     ...differencesText(report),
     ...(page === undefined ? [] : [`the page for those who decide is in ${page}`]),
   ].join('\n')
-}
-
-function isoOf(at: number): string {
-  return new Date(at).toISOString()
 }

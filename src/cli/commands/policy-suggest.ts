@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { errorText } from '../../kernel/index.ts'
 import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
+import { jsonLines } from '../json-lines.ts'
+import { momentOf } from '../moment.ts'
 import { type Suggestion, suggestionSchema, suggestionText } from '../policy/suggestion-text.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
-import { secondsOf } from './duration-argument.ts'
 
 interface SuggestOptions {
   readonly since: string
@@ -47,14 +48,6 @@ export function policySuggestCommand(): Command {
     })
 }
 
-/** Throws `usage` for what is neither a duration nor a time. */
-function momentOf(text: string): string {
-  if (/^\d+[smhd]$/.test(text)) return new Date(Date.now() - secondsOf(text) * 1000).toISOString()
-  const at = Date.parse(text)
-  if (Number.isNaN(at)) throw new CliError('usage', `\`${text}\` is neither a duration, as in \`7d\`, nor a time`)
-  return new Date(at).toISOString()
-}
-
 const lineSchema = z.union([
   z.object({ suggestion: suggestionSchema }),
   z.object({ error: z.string() }),
@@ -68,16 +61,11 @@ async function suggestionFrom(
 ): Promise<Suggestion> {
   const answer = await client.fetch(`/api/policy/suggestion?${query}`)
   if (!answer.ok || answer.body === null) throw await refusal(answer)
-  let open = ''
-  for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
-    const lines = `${open}${text}`.split('\n')
-    open = lines.pop() ?? ''
-    for (const line of lines) {
-      const told = lineSchema.parse(JSON.parse(line))
-      if ('suggestion' in told) return told.suggestion
-      if ('error' in told) throw new CliError('refused', told.error)
-      onProgress(told.done, told.total)
-    }
+  for await (const line of jsonLines(answer.body)) {
+    const told = lineSchema.parse(line)
+    if ('suggestion' in told) return told.suggestion
+    if ('error' in told) throw new CliError('refused', told.error)
+    onProgress(told.done, told.total)
   }
   throw new CliError('refused', 'the answer ended before there was a suggestion')
 }

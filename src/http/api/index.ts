@@ -14,6 +14,7 @@ import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
 import { modeRoutes } from './modes.ts'
 import { policyRoutes } from './policy.ts'
+import { policyReplayRoutes } from './policy-replay.ts'
 import { policyShadowRoutes } from './policy-shadow.ts'
 import { principalRoutes } from './principals.ts'
 import { recordRoutes } from './records.ts'
@@ -31,6 +32,7 @@ export const apiRoutes: readonly Route[] = [
   ...toolRoutes,
   ...listRoutes,
   ...modeRoutes,
+  ...policyReplayRoutes,
   ...policyShadowRoutes,
   ...accessRequestRoutes,
   ...limitRoutes,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { storedPolicyFiles } from '../../access/index.ts'
 import { actorOf, SallyportError } from '../../kernel/index.ts'
 import { type Route, route, streamed } from '../route.ts'
+import { policyFiles } from './policy-files.ts'
 
 const moment = z.iso.datetime({ offset: true }).transform((value) => Date.parse(value))
 
@@ -16,7 +16,7 @@ export const policyReplayRoutes: readonly Route[] = [
     body: z.strictObject({
       candidate: z.union([
         z.strictObject({ revisions: z.array(z.string().min(1).max(64)).min(1).max(100) }),
-        z.strictObject({ files: storedPolicyFiles.max(1000) }),
+        z.strictObject({ files: policyFiles }),
       ]),
       since: moment,
       until: moment.optional(),
