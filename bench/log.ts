@@ -88,11 +88,14 @@ async function load(log: Log, callers: number, count: number, latencies: number[
     Array.from({ length: callers }, async () => {
       while (left-- > 0) {
         const start = performance.now()
+        // Time goes on as in life: ids of requests begin with it, and are found by it.
+        const at = Date.now()
         await log.append(
           decision(
             variety === 1
-              ? {}
+              ? { at }
               : {
+                  at,
                   person: `person-${left % variety}`,
                   tool: `files/${left % 500}`,
                   path: `${wordOf(left)}/q${left}.md`,

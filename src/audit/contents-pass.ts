@@ -30,7 +30,6 @@ export class ContentsPass {
   #words = 0
   readonly #problems = new Problems()
   readonly #keys: BodyKeys
-  readonly #hashes: WordHashes
   readonly #growing: GrowingSegment
   readonly #records
   readonly #rows
@@ -40,8 +39,7 @@ export class ContentsPass {
   constructor(db: DatabaseSync, sealing: KeyObject) {
     this.#keys = new BodyKeys(db, sealing)
     const termKey = this.#keys.termKey({ create: false }) ?? new Uint8Array(32)
-    this.#hashes = new WordHashes(termKey)
-    this.#growing = new GrowingSegment(new TermNumbers(termKey))
+    this.#growing = new GrowingSegment(new TermNumbers(termKey), new WordHashes(termKey))
     this.#records = db.prepare('SELECT idx, leaf, txn, seal, body FROM records WHERE idx BETWEEN ? AND ?')
     this.#rows = db.prepare('SELECT offsets FROM postings WHERE term = ? AND segment = ?')
     this.#buckets = db.prepare('SELECT id, entries FROM words WHERE id BETWEEN ? AND ?')
@@ -115,7 +113,7 @@ export class ContentsPass {
   }
 
   #compareWords(segment: number, unreadable: ReadonlySet<number>): void {
-    const expected = this.#growing.words.buckets(segment, this.#hashes)
+    const expected = this.#growing.words.buckets()
     const first = segment * BUCKETS
     for (const { id, entries } of this.#buckets.iterate(first, first + BUCKETS - 1)) {
       const bucket = Number(id) - first

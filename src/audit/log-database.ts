@@ -2,11 +2,16 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { openSqlite } from '../store/index.ts'
 
-/** Opens the file of a log: as every database of ours, but a lock that somebody else holds is an error at once. */
+/**
+ * Opens the file of a log: as every database of ours, but a lock that somebody else holds is an error at once, and
+ * commits are not on disk when they return: the log syncs them itself (write-ahead-log.ts), without holding up others.
+ */
 export function openLogDatabase(path: string): DatabaseSync {
   if (!existsSync(path)) begin(path)
   const db = openSqlite(path, { busyTimeout: 0 })
   db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / PAGE_SIZE}`)
+  // SQLite still syncs what it moves from the write-ahead log into the file, before and after.
+  db.exec('PRAGMA synchronous = NORMAL')
   // What is forgotten is overwritten, not only given free.
   db.exec('PRAGMA secure_delete = ON')
   return db

@@ -24,6 +24,7 @@ import { TermNumbers } from './search-terms.ts'
 import { SEGMENT_SIZE } from './segment.ts'
 import { txnNumber } from './txn-number.ts'
 import { WordHashes, WordTable } from './word-index.ts'
+import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
 
 /** A record on its way into the file; `text` is what its commitment covers. */
 export interface PreparedRecord {
@@ -39,17 +40,22 @@ export interface LogFileOptions {
   readonly checkpointSpacing?: number
   readonly keys: LogKeys
   readonly openDatabase: (path: string) => DatabaseSync
+  /** How its write-ahead log is opened; as it is where left out. */
+  readonly openWriteAheadLog?: ((path: string) => WriteAheadLog) | undefined
 }
 
 /** Thrown where nothing was changed yet: the same LogFile can be tried again. Everything else means: open it anew. */
 export class NotBegun extends Error {}
+
+/** Thrown where something was written, and is perhaps not on disk. */
+export class NotSynced extends Error {}
 
 /** Thrown, before anything was changed, where somebody else has written to the file since it was opened. */
 export class Outdated extends Error {}
 
 /**
  * The log as it stands in one open file, with the right edge of its tree in memory. Every change is one transaction
- * that is on disk before the method returns. After a method that writes has thrown, memory and file may disagree, and
+ * that is on disk before the method returns, but for `append`, which `sync` brings there. After a method that writes has thrown, memory and file may disagree, and
  * the object is to be closed (unless it threw `NotBegun`).
  */
 export class LogFile {
@@ -64,12 +70,14 @@ export class LogFile {
   readonly #segment: GrowingSegment
   readonly #segmentWriter: SegmentWriter
   readonly #statements: Statements
+  readonly #wal: WriteAheadLog
   #origin: { readonly id: number; readonly name: string }
   #dataVersion: unknown
   #checkpoint: { readonly size: number; readonly note: string } | undefined
 
   /** Opens the file, and makes it where there is none. Reads only the right edge, whatever the size of the log. */
-  constructor({ path, origin, keys, openDatabase, checkpointSpacing = 4096 }: LogFileOptions) {
+  constructor(options: LogFileOptions) {
+    const { path, origin, keys, openDatabase, checkpointSpacing = 4096 } = options
     this.#path = path
     this.#spacing = checkpointSpacing
     this.db = openDatabase(path)
@@ -87,13 +95,17 @@ export class LogFile {
       if (key === undefined) throw corrupt('the key of its search index cannot be opened')
       if (known === undefined || termKey === undefined) this.#statements.commit.run()
       this.terms = new TermNumbers(key)
-      this.words = new WordTable(this.db, new WordHashes(key))
+      const hashes = new WordHashes(key)
+      this.words = new WordTable(this.db, hashes)
       this.#segmentWriter = new SegmentWriter(this.db, this.words)
       this.#tree = TreeBuilder.restore(size, (level, n, width) => this.#restoreTile(level, n, width))
-      this.#segment = new GrowingSegment(this.terms)
+      this.#segment = new GrowingSegment(this.terms, hashes)
       this.#restoreSegment(size)
       this.#checkpoint = this.#newestCheckpoint()
       this.#dataVersion = this.#statements.dataVersion.get()?.data_version
+      this.#wal = (options.openWriteAheadLog ?? openWriteAheadLog)(path)
+      // What was just begun, and what another process had committed and perhaps not synced.
+      this.syncNow()
     } catch (error) {
       this.close()
       throw error
@@ -149,7 +161,7 @@ export class LogFile {
     return row?.hashes instanceof Uint8Array ? row.hashes.subarray(0, width * 32) : undefined
   }
 
-  /** Writes the records in their order and returns the index of the first. They are durable when it returns. */
+  /** Writes the records in their order and returns the index of the first. They are durable once `sync` has resolved. */
   append(batch: readonly PreparedRecord[]): number {
     const first = this.size
     this.#begin()
@@ -158,13 +170,27 @@ export class LogFile {
     return first
   }
 
+  /** Brings to the disk what was written before. Rejects with `NotSynced`; the object is then to be closed. */
+  async sync(): Promise<void> {
+    await this.#wal.sync().catch(notSynced)
+  }
+
+  /** The same, at once. Throws `NotSynced`. */
+  syncNow(): void {
+    try {
+      this.#wal.syncNow()
+    } catch (error) {
+      notSynced(error)
+    }
+  }
+
   /** Goes on under a new name, with a first record that says so. Returns its index, once it is durable. */
   continueAs(origin: string, after: string | undefined, prepared: PreparedRecord): number {
     const first = this.size
     this.#begin()
     const id = this.#startOrigin(origin, first, after)
     this.#appendOne(prepared.record, prepared.text)
-    this.#statements.commit.run()
+    this.#commit()
     this.#origin = { id, name: origin }
     this.#checkpoint = undefined
     return first
@@ -174,14 +200,14 @@ export class LogFile {
   writeCheckpoint(sign: (checkpoint: { origin: string; size: number; root: Uint8Array }) => string): string {
     const { size } = this
     if (this.#checkpoint?.size === size) return this.#checkpoint.note
-    // INVARIANT: what a checkpoint covers is durable; the tree in memory only ever runs ahead of the file in append().
+    // INVARIANT: nobody gets a checkpoint before everything that it covers is on disk, which the end of this sees to.
     const note = sign({ origin: this.#origin.name, size, root: this.root() })
     this.#begin()
     this.#statements.insertCheckpoint.run(this.#origin.id, size, note)
     // Receipts need the newest; of the others enough stay to tell between which two something was rewritten.
     this.#statements.thinCheckpoints.run(this.#origin.id, size - (size % this.#spacing), size)
     this.#statements.replaceEdge.run(size, this.#tree.partialTile(0, size % TILE_WIDTH))
-    this.#statements.commit.run()
+    this.#commit()
     this.#checkpoint = { size, note }
     return note
   }
@@ -190,7 +216,7 @@ export class LogFile {
   change<T>(work: () => T): T {
     this.#begin()
     const result = work()
-    this.#statements.commit.run()
+    this.#commit()
     return result
   }
 
@@ -199,11 +225,18 @@ export class LogFile {
     this.#begin()
     const { user_version: version } = this.db.prepare('PRAGMA user_version').get() ?? {}
     this.db.exec(`PRAGMA user_version = ${Number(version)}`)
-    this.#statements.commit.run()
+    this.#commit()
   }
 
   close(): void {
+    // Not there yet where the constructor has failed.
+    this.#wal?.close()
     if (this.db.isOpen) this.db.close()
+  }
+
+  #commit(): void {
+    this.#statements.commit.run()
+    this.syncNow()
   }
 
   #begin(): void {
@@ -302,6 +335,10 @@ export class LogFile {
     const row = this.#statements.newestCheckpoint.get(this.#origin.id)
     return row === undefined ? undefined : { size: Number(row.size), note: String(row.note) }
   }
+}
+
+function notSynced(cause: unknown): never {
+  throw new NotSynced('not on disk', { cause })
 }
 
 /** The people whose erasure makes this record's body unreadable: users it was done for, and whom the caller names. */

@@ -3,7 +3,7 @@ import { errorText } from '../kernel/index.ts'
 import { equalHashes, type NoteSigner, signCheckpoint } from '../translog/index.ts'
 import { encodeBodyText } from './body-text.ts'
 import { AuditError } from './errors.ts'
-import { LogFile, type LogFileOptions, NotBegun, Outdated, type PreparedRecord } from './log-file.ts'
+import { LogFile, type LogFileOptions, NotBegun, NotSynced, Outdated, type PreparedRecord } from './log-file.ts'
 import type { NewRecord } from './record.ts'
 
 export interface LogWriterOptions extends LogFileOptions {
@@ -22,7 +22,8 @@ export interface LogWriterOptions extends LogFileOptions {
 }
 
 /**
- * The one writer of a log. Appends that come in together share one durable transaction. Where the file can't be
+ * The one writer of a log. Appends that come in together share one durable transaction; while the disk takes it, the
+ * next ones gather, and nobody else waits. Where the file can't be
  * written, everybody is refused at once, and it is tried again until it can.
  */
 export class LogWriter {
@@ -30,6 +31,8 @@ export class LogWriter {
   #file: LogFile | undefined
   #queue: Waiting[] = []
   #draining = false
+  // In the file, and not yet known to be on disk.
+  #written: WrittenGroup | undefined
   #closed = false
   #failure: AuditError | undefined
   // Unlike a failure it does not pass by itself: only a new name lifts it.
@@ -67,7 +70,7 @@ export class LogWriter {
   }
 
   get waiting(): number {
-    return this.#queue.length
+    return this.#queue.length + (this.#written?.batch.length ?? 0)
   }
 
   /** The open file, for reading. Throws `log_unavailable`. */
@@ -80,7 +83,7 @@ export class LogWriter {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw unavailable('it is closed')
       if (this.#fence !== undefined) throw this.#fence
-      if (this.#queue.length >= this.#options.queueLimit) {
+      if (this.waiting >= this.#options.queueLimit) {
         throw new AuditError('log_overloaded', 'more records are waiting than the log can take')
       }
       checkNumbers(record)
@@ -138,7 +141,11 @@ export class LogWriter {
   /** Writes what is waiting, then closes. */
   close(): void {
     if (this.#closed) return
-    while (this.#queue.length > 0) this.#drain()
+    this.#settleNow()
+    while (this.#queue.length > 0) {
+      this.#drain()
+      this.#settleNow()
+    }
     this.#tryCheckpoint()
     this.#closed = true
     clearTimeout(this.#retry)
@@ -148,12 +155,12 @@ export class LogWriter {
   }
 
   #schedule(): void {
-    if (this.#draining) return
+    if (this.#draining || this.#written !== undefined || this.#queue.length === 0) return
     this.#draining = true
     setImmediate(() => {
       this.#draining = false
       this.#drain()
-      if (this.#queue.length > 0) this.#schedule()
+      this.#schedule()
     })
   }
 
@@ -162,21 +169,57 @@ export class LogWriter {
     const batch = this.#queue.length <= MAX_BATCH ? this.#queue : this.#queue.slice(0, MAX_BATCH)
     this.#queue = this.#queue.length <= MAX_BATCH ? [] : this.#queue.slice(MAX_BATCH)
     const started = performance.now()
-    let first: number
+    let group: WrittenGroup
     try {
-      first = this.#write((file) => {
-        const at = file.append(batch)
-        this.#durable = { size: file.size, root: file.root() }
-        return at
+      group = this.#write((file) => {
+        const first = file.append(batch)
+        return { file, batch, first, started, durable: { size: file.size, root: file.root() } }
       })
     } catch (error) {
       for (const waiting of batch) waiting.reject(error)
       return
     }
-    const ms = performance.now() - started
+    this.#written = group
+    group.file.sync().then(
+      () => this.#settle(group),
+      (error) => this.#settle(group, error),
+    )
+  }
+
+  // A group that is no longer the one that waits was settled before: its file was closed.
+  #settle(group: WrittenGroup, error?: unknown): void {
+    if (this.#written !== group) return
+    if (error === undefined) this.#acknowledge(group)
+    else this.#fail(error)
+    this.#schedule()
+  }
+
+  #settleNow(): void {
+    const group = this.#written
+    if (group === undefined) return
+    try {
+      group.file.syncNow()
+      this.#acknowledge(group)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #acknowledge({ batch, first, durable, started }: WrittenGroup): void {
+    this.#written = undefined
+    this.#durable = durable
     for (const [i, waiting] of batch.entries()) waiting.resolve(first + i)
     this.#scheduleCheckpoint()
-    this.#options.onCommitted(first, batch, ms)
+    this.#options.onCommitted(first, batch, performance.now() - started)
+  }
+
+  // Whether what was written to the file will be found there is not known: nobody is told that it will.
+  #giveUp(why: AuditError): void {
+    const { batch = [] } = this.#written ?? {}
+    this.#written = undefined
+    closeQuietly(this.#file)
+    this.#file = undefined
+    for (const waiting of batch) waiting.reject(why)
   }
 
   #write<T>(work: (file: LogFile) => T): T {
@@ -194,8 +237,7 @@ export class LogWriter {
       return work(this.#ready())
     } catch (error) {
       if (!(error instanceof Outdated)) throw error
-      closeQuietly(this.#file)
-      this.#file = undefined
+      this.#giveUp(unavailable(error.message))
       return work(this.#ready())
     }
   }
@@ -241,9 +283,8 @@ export class LogWriter {
     this.#failure = failure
     this.#nextAttemptAt = performance.now() + (unchanged ? RETRY_BEGIN_AFTER : REOPEN_AFTER)
     if (!unchanged) {
-      this.#mustFlush ||= isInputOutputError(error)
-      closeQuietly(this.#file)
-      this.#file = undefined
+      this.#mustFlush ||= error instanceof NotSynced || isInputOutputError(error)
+      this.#giveUp(failure)
     }
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
@@ -282,6 +323,16 @@ export class LogWriter {
 interface Waiting extends PreparedRecord {
   readonly resolve: (index: number) => void
   readonly reject: (error: unknown) => void
+}
+
+/** Records that are in the file, and what the log is with them. */
+interface WrittenGroup {
+  readonly file: LogFile
+  readonly batch: readonly Waiting[]
+  readonly first: number
+  readonly durable: { readonly size: number; readonly root: Uint8Array }
+  /** When their writing began, by `performance.now()`. */
+  readonly started: number
 }
 
 // Bounds how long one transaction holds up everything else in the process.
@@ -326,7 +377,7 @@ function closeQuietly(file: LogFile | undefined): void {
 }
 
 function describeFailure(error: unknown): AuditError {
-  const cause = error instanceof NotBegun ? error.cause : error
+  const cause = error instanceof NotBegun || error instanceof NotSynced ? error.cause : error
   if (cause instanceof AuditError) return cause
   const code = sqliteCode(cause)
   if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) {

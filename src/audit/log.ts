@@ -24,6 +24,7 @@ import { type LogScan, type LogSpan, scanLog } from './scan.ts'
 import { type RecordFilter, type SearchPage, searchRecords } from './search.ts'
 import { type RecordListener, Tail } from './tail.ts'
 import type { Tombstones } from './tombstones.ts'
+import type { WriteAheadLog } from './write-ahead-log.ts'
 
 export interface LogOptions {
   /** `data/tenants/NAME.log.db` */
@@ -53,6 +54,8 @@ export interface LogOptions {
   readonly meter?: LogMeter
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
+  /** The same for its write-ahead log. */
+  readonly openWriteAheadLog?: (path: string) => WriteAheadLog
 }
 
 /** Told of each commit, on the hot path. `ms` is how long it took. */
@@ -155,6 +158,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     queueLimit: options.queueLimit ?? 8192,
     checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
     openDatabase: options.openDatabase ?? openLogDatabase,
+    openWriteAheadLog: options.openWriteAheadLog,
     onCommitted(first, batch, ms) {
       options.meter?.committed(batch.length, ms)
       tail.committed(first, batch)

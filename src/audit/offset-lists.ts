@@ -5,15 +5,28 @@ import { SEGMENT_SIZE } from './segment.ts'
  * the gaps between them (one byte below 128, else two), more of them as 255 and a bit for each position.
  */
 export function encodeOffsets(offsets: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(mostBytes(offsets))
+  return bytes.subarray(0, writeOffsets(bytes, 0, offsets))
+}
+
+/** The bytes that a list takes at most. */
+export function mostBytes(offsets: readonly number[]): number {
+  return offsets.length >= AS_BITS ? 1 + BITMAP : 1 + offsets.length * 2
+}
+
+/** Writes a list from `from` on, and returns where it ends. */
+export function writeOffsets(bytes: Buffer, from: number, offsets: readonly number[]): number {
   if (offsets.length >= AS_BITS) {
-    const bits = Buffer.alloc(1 + BITMAP)
-    bits[0] = 255
-    for (const offset of offsets) bits[1 + (offset >> 3)] = (bits[1 + (offset >> 3)] ?? 0) | (1 << (offset & 7))
-    return bits
+    bytes.fill(0, from + 1, from + 1 + BITMAP)
+    bytes[from] = 255
+    for (const offset of offsets) {
+      const at = from + 1 + (offset >> 3)
+      bytes[at] = (bytes[at] ?? 0) | (1 << (offset & 7))
+    }
+    return from + 1 + BITMAP
   }
-  const bytes = Buffer.allocUnsafe(1 + offsets.length * 2)
-  bytes[0] = offsets.length
-  let at = 1
+  bytes[from] = offsets.length
+  let at = from + 1
   let before = -1
   for (const offset of offsets) {
     const gap = offset - before - 1
@@ -24,7 +37,7 @@ export function encodeOffsets(offsets: readonly number[]): Buffer {
       bytes[at++] = gap & 127
     }
   }
-  return bytes.subarray(0, at)
+  return at
 }
 
 /** The positions of a list as a column holds it; none where it holds no list. */

@@ -2,18 +2,19 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { encodeOffsets } from './offset-lists.ts'
 import { eachTerm, sealTerm, type TermNumbers } from './search-terms.ts'
 import { SEGMENT_SIZE } from './segment.ts'
-import { GrowingWords, type WordTable } from './word-index.ts'
+import { GrowingWords, type WordHashes, type WordTable } from './word-index.ts'
 
 /** The terms of the segment that is still growing. Full segments are in the file; this one lives in memory only. */
 export class GrowingSegment {
   #offsets = new Map<number, number[]>()
   #firstAt = Number.MAX_SAFE_INTEGER
   #lastAt = 0
-  readonly words = new GrowingWords()
+  readonly words: GrowingWords
   readonly #numbers: TermNumbers
 
-  constructor(numbers: TermNumbers) {
+  constructor(numbers: TermNumbers, hashes: WordHashes) {
     this.#numbers = numbers
+    this.words = new GrowingWords(hashes)
   }
 
   /** Adds a record; `body` is left out where it can't be read any more. `at` in milliseconds. */
@@ -24,7 +25,7 @@ export class GrowingSegment {
     this.#put(this.#numbers.of(sealTerm(seal)), offset)
     if (body === undefined) return
     eachTerm(body, (term) => this.#put(this.#numbers.of(term), offset))
-    this.words.add(offset, body)
+    this.words.add(Math.floor(index / SEGMENT_SIZE), offset, body)
   }
 
   /** Takes a record that was forgotten out again; what it was sealed under stays. */

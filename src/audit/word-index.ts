@@ -1,21 +1,27 @@
 import { hash } from 'node:crypto'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { encodeOffsets, endOfOffsets, readOffsets } from './offset-lists.ts'
+import { endOfOffsets, mostBytes, readOffsets, writeOffsets } from './offset-lists.ts'
 import { eachText, eachWord, wordsOf } from './words.ts'
 
 /** The words of the segment that is still growing, in memory only. */
 export class GrowingWords {
-  #offsets = new Map<string, number[]>()
-  // The lists of all words of a value: the same names and ids come again in record after record.
-  #lists = new Map<string, readonly number[][]>()
+  #entries = new Map<string, WordEntry>()
+  // The entries of all words of a value: the same names and ids come again in record after record.
+  #known = new Map<string, readonly WordEntry[]>()
+  readonly #hashes: WordHashes
 
-  add(offset: number, body: object): void {
+  constructor(hashes: WordHashes) {
+    this.#hashes = hashes
+  }
+
+  /** All of them of one segment, until they are cleared. */
+  add(segment: number, offset: number, body: object): void {
     let count = 0
     eachText(body, (text) => {
-      for (const list of this.#listsOf(text)) {
-        if (list[list.length - 1] === offset) continue
-        if (++count > MAX_WORDS) return this.#crowd(offset)
-        list.push(offset)
+      for (const { offsets } of this.#entriesOf(segment, text)) {
+        if (offsets[offsets.length - 1] === offset) continue
+        if (++count > MAX_WORDS) return this.#crowd(segment, offset)
+        offsets.push(offset)
       }
     })
   }
@@ -23,23 +29,22 @@ export class GrowingWords {
   /** Takes a record that was forgotten out again. */
   remove(offset: number, body: object): void {
     eachIndexed(body, (word) => {
-      const list = this.#offsets.get(word)
-      const at = list?.indexOf(offset) ?? -1
-      if (at >= 0) list?.splice(at, 1)
+      const offsets = this.#entries.get(word)?.offsets
+      const at = offsets?.indexOf(offset) ?? -1
+      if (at >= 0) offsets?.splice(at, 1)
     })
   }
 
   /** Offsets of records that may hold the word, rising. */
   offsets(word: string): readonly number[] {
-    return withCrowded(this.#offsets.get(word) ?? [], this.#offsets.get(CROWDED) ?? [])
+    return withCrowded(this.#entries.get(word)?.offsets ?? [], this.#entries.get(CROWDED)?.offsets ?? [])
   }
 
   /** What a full segment is stored as: the entries of each bucket that has any, by bucket. */
-  buckets(segment: number, hashes: WordHashes): Map<number, Buffer> {
+  buckets(): Map<number, Buffer> {
     const entries = new Map<number, Map<number, readonly number[]>>()
-    for (const [word, offsets] of this.#offsets) {
+    for (const { bucket, tag, offsets } of this.#entries.values()) {
       if (offsets.length === 0) continue
-      const { bucket, tag } = hashes.of(segment, word)
       const tags = entries.get(bucket) ?? new Map<number, readonly number[]>()
       const known = tags.get(tag)
       tags.set(tag, known === undefined ? offsets : withCrowded(known, offsets))
@@ -49,30 +54,38 @@ export class GrowingWords {
   }
 
   clear(): void {
-    this.#offsets = new Map()
-    this.#lists = new Map()
+    this.#entries = new Map()
+    this.#known = new Map()
   }
 
-  #listsOf(text: string): readonly number[][] {
-    const known = this.#lists.get(text)
+  #entriesOf(segment: number, text: string): readonly WordEntry[] {
+    const known = this.#known.get(text)
     if (known !== undefined) return known
-    const lists = wordsOf(text).map((word) => this.#listOf(word))
-    if (text.length <= MAX_REMEMBERED) this.#lists.set(text, lists)
-    return lists
+    const entries = wordsOf(text).map((word) => this.#entryOf(segment, word))
+    if (text.length <= MAX_REMEMBERED) this.#known.set(text, entries)
+    return entries
   }
 
-  #listOf(word: string): number[] {
-    const known = this.#offsets.get(word)
+  // Hashed when it comes, and not all of them when the segment is full: that would hold up everybody.
+  #entryOf(segment: number, word: string): WordEntry {
+    const known = this.#entries.get(word)
     if (known !== undefined) return known
-    const list: number[] = []
-    this.#offsets.set(word, list)
-    return list
+    const entry = { ...this.#hashes.of(segment, word), offsets: [] }
+    this.#entries.set(word, entry)
+    return entry
   }
 
-  #crowd(offset: number): void {
-    const list = this.#listOf(CROWDED)
-    if (list[list.length - 1] !== offset) list.push(offset)
+  #crowd(segment: number, offset: number): void {
+    const { offsets } = this.#entryOf(segment, CROWDED)
+    if (offsets[offsets.length - 1] !== offset) offsets.push(offset)
   }
+}
+
+/** Where a word stands in its segment, and in which records. */
+interface WordEntry {
+  readonly bucket: number
+  readonly tag: number
+  readonly offsets: number[]
 }
 
 /**
@@ -112,7 +125,7 @@ export class WordTable {
 
   /** Writes a full segment; belongs in the transaction of the record that filled it. */
   write(segment: number, growing: GrowingWords): void {
-    for (const [bucket, entries] of growing.buckets(segment, this.#hashes)) {
+    for (const [bucket, entries] of growing.buckets()) {
       this.#put.run(segment * BUCKETS + bucket, entries)
     }
   }
@@ -178,13 +191,15 @@ export function parseBucket(entries: Uint8Array): Map<number, readonly number[]>
 }
 
 export function encodeBucket(tags: ReadonlyMap<number, readonly number[]>): Buffer {
-  const parts: Buffer[] = []
+  let size = 0
+  for (const offsets of tags.values()) size += TAG_SIZE + mostBytes(offsets)
+  const bytes = Buffer.allocUnsafe(size)
+  let at = 0
   for (const [tag, offsets] of [...tags].sort(([a], [b]) => a - b)) {
-    const bytes = Buffer.allocUnsafe(TAG_SIZE)
-    bytes.writeUIntBE(tag, 0, TAG_SIZE)
-    parts.push(bytes, encodeOffsets(offsets))
+    bytes.writeUIntBE(tag, at, TAG_SIZE)
+    at = writeOffsets(bytes, at + TAG_SIZE, offsets)
   }
-  return Buffer.concat(parts)
+  return bytes.subarray(0, at)
 }
 
 const TAG_SIZE = 3

@@ -16,12 +16,9 @@ const keys = {
   sealing: createSecretKey(Buffer.from(sealing, 'hex')),
 }
 const at: KillPoint | undefined = JSON.parse(process.env.SALLYPORT_KILL_AT ?? 'null') ?? undefined
-const openDatabase =
-  at === undefined
-    ? openLogDatabase
-    : faultyDatabases(at.write, at.occurrence, FAULTS[at.fault], openLogDatabase).openDatabase
+const opening = at === undefined ? {} : faultyDatabases(at.write, at.occurrence, FAULTS[at.fault], openLogDatabase)
 const pause = new Int32Array(new SharedArrayBuffer(4))
-const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20, openDatabase })
+const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20, ...opening })
 tell('open')
 // Nobody is to be left running where the kill does not come.
 setTimeout(() => process.exit(3), 20_000).unref()

@@ -37,6 +37,8 @@ for (const write of writes) {
 
 // The first time, and once in the middle, where there is more than one.
 function occurrencesOf(write: Write): number[] {
+  // While it is opened, with its first checkpoint, and of groups of records.
+  if (write === 'the sync') return [1, 2, 3, 4, 9]
   const once: readonly Write[] = ['the origin', 'the search times', 'the seal']
   return once.includes(write) ? [1] : [1, 3]
 }
@@ -55,7 +57,7 @@ async function meetFault(
       fault.after?.()
     },
   }
-  const { openDatabase, happened } = faultyDatabases(write, occurrence, happening, openLogDatabase)
+  const { happened, ...opening } = faultyDatabases(write, occurrence, happening, openLogDatabase)
   const records = recordsFor(write)
   const acknowledged = new Map<number, string>()
   const signed = new Map<number, string>()
@@ -68,7 +70,7 @@ async function meetFault(
   }
 
   // A fault while the log is begun is reported; opening it again is all it takes.
-  const log = await place.open({ openDatabase, checkpointDelay: 1 }).catch(() => place.open({ openDatabase }))
+  const log = await place.open({ ...opening, checkpointDelay: 1 }).catch(() => place.open(opening))
   for (let round = 0; round < records / 50; round++) {
     await Promise.allSettled(Array.from({ length: 50 }, () => appendNoting(log, place, acknowledged)))
     await noteCheckpoint(log)

@@ -1,7 +1,8 @@
 // A database that fails on demand at one step of the log's writing.
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { openWriteAheadLog, type WriteAheadLog } from '../../src/audit/write-ahead-log.ts'
 
-/** Every write of the log, by how its statement begins. */
+/** Every write of the log, by how its statement begins; what brings it to the disk is no statement. */
 export const WRITES = {
   'the beginning of the transaction': 'BEGIN IMMEDIATE',
   'the record': 'INSERT INTO records',
@@ -16,6 +17,7 @@ export const WRITES = {
   'the edge': 'INSERT OR REPLACE INTO edge',
   'the origin': 'INSERT INTO origins',
   'the commit': 'COMMIT',
+  'the sync': 'fdatasync',
 } as const
 export type Write = keyof typeof WRITES
 
@@ -40,8 +42,34 @@ export function faultyDatabases(
   occurrence: number,
   fault: Fault,
   open: (path: string) => DatabaseSync,
-): { readonly openDatabase: (path: string) => DatabaseSync; readonly happened: () => boolean } {
+): {
+  readonly openDatabase: (path: string) => DatabaseSync
+  readonly openWriteAheadLog: (path: string) => WriteAheadLog
+  readonly happened: () => boolean
+} {
   let runs = 0
+  const openFaulty = (path: string): WriteAheadLog => {
+    const wal = openWriteAheadLog(path)
+    if (write !== 'the sync') return wal
+    const begin = (): boolean => {
+      const isDue = ++runs === occurrence
+      if (isDue) fault.before?.()
+      return isDue
+    }
+    return {
+      ...wal,
+      async sync() {
+        const isDue = begin()
+        await wal.sync()
+        if (isDue) fault.after?.()
+      },
+      syncNow() {
+        const isDue = begin()
+        wal.syncNow()
+        if (isDue) fault.after?.()
+      },
+    }
+  }
   const openDatabase = (path: string): DatabaseSync => {
     const db = open(path)
     const prepare = db.prepare.bind(db)
@@ -63,7 +91,7 @@ export function faultyDatabases(
     }
     return statement
   }
-  return { openDatabase, happened: () => runs >= occurrence }
+  return { openDatabase, openWriteAheadLog: openFaulty, happened: () => runs >= occurrence }
 }
 
 function fail(message: string, errcode: number): never {
