@@ -38,6 +38,7 @@ export { feedSource, type ListChange, type Lists, openLists, type WantedEntry } 
 export type { Hours } from './local-time.ts'
 export {
   type DeclaredPolicy,
+  packUse,
   policyFileOf,
   policySections,
   schemaFileOf,
@@ -91,7 +92,7 @@ export {
 } from './revisions/revision.ts'
 export { type DecidedRevision, revisionQuestion } from './revisions/revision-question.ts'
 export { openRevisions, type Pushed, type Revisions } from './revisions/revisions.ts'
-export { type Setting, settingFile } from './revisions/setting.ts'
+export { type Setting, settingFile, settingOf } from './revisions/setting.ts'
 export type { RoleGrant, Roles } from './roles.ts'
 export { schemaReference } from './schema-reference.ts'
 export type { SearchPage, SearchQuestion } from './search.ts'

@@ -58,19 +58,20 @@ const layer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('agent'), type: z.enum(['Agent', 'AgentType']), id: z.string() }),
 ])
 
+/** The instance of a pack that a file was made from. */
+export const packUse = z.object({
+  name: z.string(),
+  version: z.string(),
+  digest: z.string(),
+  instance: z.string(),
+  parameters: z.record(z.string(), z.json()),
+})
+
 /** A policy file as it stands in the store. Every field that `PolicyFile` has is in here. */
 export const storedPolicyFile = z.object({
   name: z.string(),
   text: z.string(),
   layer: layer.exactOptional(),
   as: z.enum(['grants', 'ceiling', 'limits', 'schema']).exactOptional(),
-  pack: z
-    .object({
-      name: z.string(),
-      version: z.string(),
-      digest: z.string(),
-      instance: z.string(),
-      parameters: z.record(z.string(), z.json()),
-    })
-    .exactOptional(),
+  pack: packUse.exactOptional(),
 })

@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { DiffGroup, DiffPart, PolicyDiff, Trial } from '../../access/index.ts'
+import type { DiffGroup, DiffPart, PolicyDiff } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import { count } from '../policy/count.ts'
+import { changedText, diffSide, type FileChange, sharedWorlds } from '../policy/diff-side.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -13,13 +14,13 @@ interface DiffCommandOptions {
   readonly cases?: true
 }
 
-/** Compares two folders by what becomes possible and impossible. */
+/** Compares two folders or revisions by what becomes possible and impossible. */
 export function policyDiffCommand(): Command {
   return new Command('diff')
     .description(
-      'tell what two versions of a folder decide differently, with an example of each; exit code 0 either way',
+      'tell what two versions of a folder, or two revisions, decide differently, with an example of each; exit code 0 either way',
     )
-    .argument('<before>', 'a folder with manifests (`*.yaml`)')
+    .argument('<before>', 'a folder with manifests (`*.yaml`), or the first digits of a revision on the server')
     .argument('<after>', 'the same, as it is to be')
     .addOption(tenantOption())
     .addOption(
@@ -31,12 +32,15 @@ export function policyDiffCommand(): Command {
     .option('--cases', 'print the examples as a file of test cases, which pass under <after>')
     .action(async (before: string, after: string, options: DiffCommandOptions, command: Command) => {
       const { diffTrials, openTrial } = await import('../../access/index.ts')
-      const { readPolicyFolder } = await import('../../server/index.ts')
-      const { output } = sessionOf(command)
-      const open = async (folder: string): Promise<Trial> =>
-        openTrial((await readPolicyFolder(folder, options.tenant)).world)
+      const { client, output } = sessionOf(command)
+      const sides = [
+        await diffSide(before, options.tenant, client),
+        await diffSide(after, options.tenant, client),
+      ] as const
+      const files = changedText(...sides)
+      const [was, is] = sharedWorlds(...sides)
       const { generated, seed } = options
-      const steps = diffTrials(await open(before), await open(after), {
+      const steps = diffTrials(openTrial(was), openTrial(is), {
         ...(generated === undefined ? {} : { generated }),
         ...(seed === undefined ? {} : { seed }),
       })
@@ -45,11 +49,18 @@ export function policyDiffCommand(): Command {
         const step = steps.next()
         if (step.done === true) {
           onProgress(step.value.asked, step.value.asked)
-          return output.data(step.value, () => (options.cases === true ? casesText : diffText)(step.value))
+          const answer = files.length === 0 ? step.value : { ...step.value, files }
+          return output.data(answer, () =>
+            options.cases === true ? casesText(step.value) : [...files.map(fileText), diffText(step.value)].join('\n'),
+          )
         }
         onProgress(step.value.asked, step.value.planned)
       }
     })
+}
+
+function fileText({ name, change, lines }: FileChange): string {
+  return [`${name}: ${change}`, ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
 function numberOf(text: string): number {

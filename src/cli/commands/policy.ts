@@ -10,13 +10,15 @@ import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
 import { policyDiffCommand } from './policy-diff.ts'
 import { policyMigrateCommand } from './policy-migrate.ts'
+import { policyPushCommand } from './policy-push.ts'
 import { policyReplayCommand } from './policy-replay.ts'
+import { policyRevisionCommands } from './policy-revisions.ts'
 import { policyShadowCommand } from './policy-shadow.ts'
 import { policySuggestCommand } from './policy-suggest.ts'
 
 /** Work on policies before they are in force. */
 export function policyCommand(): Command {
-  return new Command('policy')
+  const policy = new Command('policy')
     .description(
       'suggest policies from what was observed; check and test those of a folder, without a server, before they are applied',
     )
@@ -27,6 +29,9 @@ export function policyCommand(): Command {
     .addCommand(policyReplayCommand())
     .addCommand(policyShadowCommand())
     .addCommand(policyMigrateCommand())
+    .addCommand(policyPushCommand())
+  for (const command of policyRevisionCommands()) policy.addCommand(command)
+  return policy
 }
 
 interface CheckOptions {

@@ -7,6 +7,7 @@ import {
   type Layer,
   layerKey,
   type PolicyFile,
+  packUse,
   parseLayerKey,
   type Revision,
   revisionAddress,
@@ -98,6 +99,7 @@ export const policyRoutes: readonly Route[] = [
             name: z.string().max(1024),
             text: z.string().max(8_388_608),
             as: z.enum(['grants', 'ceiling', 'limits', 'schema', 'tests', 'setting']).default('grants'),
+            pack: packUse.exactOptional(),
           }),
         )
         .max(1000),
@@ -289,17 +291,19 @@ type PushedBody = {
     readonly name: string
     readonly text: string
     readonly as: NonNullable<PolicyFile['as']> | TestFile['as']
+    readonly pack?: NonNullable<PolicyFile['pack']>
   }[]
 }
 
 function filesFor({ layer: into, files }: PushedBody): readonly (PolicyFile | TestFile)[] {
-  return files.map(({ name, text, as }) => {
+  return files.map(({ name, text, as, pack }) => {
     if (as === 'tests' || as === 'setting') return { name, text, as }
     return {
       name,
       text,
       ...(into.kind === 'tenant' ? {} : { layer: into }),
       ...(as === 'grants' ? {} : { as }),
+      ...(pack === undefined ? {} : { pack }),
     }
   })
 }
