@@ -31,13 +31,21 @@ export async function activate(
   const candidate = await access.prepare(layers.files)
   checkEvidence(layers, candidate.revision, how.kind === 'rollback' ? [] : how.required)
   await how.check?.(candidate, layers.changed)
+  const last = await store.read(lastActivation)
+  const undo = () => store.write((q) => takeBack(q, layers, last))
   let done: readonly Activation[] = []
   await access.setPolicies(layers.files, async () => {
-    done = await store.write(async (q) => {
-      await recordWhole(q, deps, layers.revisions, candidate.revision)
-      return insertActivations(q, layers, before, { ...how, at: deps.clock.now(), whole: candidate.revision })
-    })
-    return () => store.write((q) => undo(q, layers, done))
+    try {
+      done = await store.write(async (q) => {
+        await recordWhole(q, deps, layers.revisions, candidate.revision)
+        return insertActivations(q, layers, before, { ...how, at: deps.clock.now(), whole: candidate.revision })
+      })
+    } catch (error) {
+      // A write that fails may have come into the store all the same: the next start must not find it there.
+      await undo().catch(() => undefined)
+      throw error
+    }
+    return undo
   })
   return done
 }
@@ -85,11 +93,7 @@ async function insertActivations(
   before: Pick<Active, 'revisions'>,
   { kind, by, message, at, whole }: Activating & { readonly at: number; readonly whole: string },
 ): Promise<readonly Activation[]> {
-  const last = await q
-    .selectFrom('policy_activations')
-    .select((row) => row.fn.max('id').as('id'))
-    .executeTakeFirst()
-  let id = last?.id ?? 0
+  let id = await lastActivation(q)
   const done: Activation[] = []
   for (const { layer, address } of changed) {
     id += 1
@@ -106,10 +110,17 @@ async function insertActivations(
   return done
 }
 
-/** As if it had never been: nothing was decided by it. */
-async function undo(q: Queries<TenantTables>, { changed }: Layers, done: readonly Activation[]): Promise<void> {
-  const ids = done.map(({ id }) => id)
-  await q.deleteFrom('policy_activations').where('id', 'in', ids).execute()
+async function lastActivation(q: Queries<TenantTables>): Promise<number> {
+  const last = await q
+    .selectFrom('policy_activations')
+    .select((row) => row.fn.max('id').as('id'))
+    .executeTakeFirst()
+  return last?.id ?? 0
+}
+
+/** As if what came after `last` had never been: nothing was decided by it. */
+async function takeBack(q: Queries<TenantTables>, { changed }: Layers, last: number): Promise<void> {
+  await q.deleteFrom('policy_activations').where('id', '>', last).execute()
   for (const { address, activatedAt = null } of changed) {
     await q.updateTable('policy_revisions').set({ activated_at: activatedAt }).where('address', '=', address).execute()
   }

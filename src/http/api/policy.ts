@@ -315,7 +315,7 @@ function askedBy({ tenant, ctx, body }: Pick<Call, 'tenant' | 'ctx' | 'body'>, s
       const question = revisionQuestion('policy:activate', revision, tenant.id)
       if (!(await candidate.leavesNobody(ctx, question))) continue
       const why = `nobody could change the policies of \`${layerKey(revision.layer)}\` any more`
-      throw new AccessError('locked_out', `${why}; ask for it with \`lockOut\``)
+      throw new AccessError('locked_out', `${why}; ask for it with \`lockOut\` (\`--lock-out\`)`)
     }
   }
   return { by: ctx.caller.chain, message: said, check }
