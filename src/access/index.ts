@@ -64,9 +64,21 @@ export {
 } from './modes/mode-target.ts'
 export { type ModeSet, type Modes, openModes } from './modes/modes.ts'
 export { type FailureGroup, modesAfter, previewSwitch, type SwitchPreview } from './modes/switch-preview.ts'
+export { expandPack, type PackProblem } from './packs/expand-pack.ts'
+export { packSection, withPack } from './packs/manifest-edit.ts'
 export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
 export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
 export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'
+export type { Parameter } from './packs/parameter.ts'
+export type { StatementChange } from './packs/statement-changes.ts'
+export {
+  boundsOf as parameterBounds,
+  type GivenValue,
+  type PackUpgrade,
+  type ParameterChange,
+  packsIn as packsInUse,
+  planUpgrade,
+} from './packs/upgrade.ts'
 export type { CallFacts, Decision, EntityRef, Observed, PolicyFault, Question, Reason } from './question.ts'
 export { Comparison } from './replay/comparison.ts'
 export { replayPage } from './replay/page.ts'
@@ -94,6 +106,7 @@ export { type DecidedRevision, revisionQuestion } from './revisions/revision-que
 export { openRevisions, type Pushed, type Revisions } from './revisions/revisions.ts'
 export { type Setting, settingFile, settingOf } from './revisions/setting.ts'
 export type { RoleGrant, Roles } from './roles.ts'
+export { type SchemaInForce, schemaInForce } from './schema-in-force.ts'
 export { schemaReference } from './schema-reference.ts'
 export type { SearchPage, SearchQuestion } from './search.ts'
 export { type CursorPlace, type CursorSealer, openCursor, sealCursor } from './search-cursor.ts'

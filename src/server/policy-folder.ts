@@ -31,10 +31,14 @@ export interface PolicyFolder {
 /**
  * Reads the manifests in a folder (`*.yaml`, not those below it) and the policies that they name. What a manifest says
  * that only a running server could do (credentials of upstreams, exports) is checked and otherwise left alone. Names of
- * files are relative to the folder. Throws `manifest_invalid` with file and line of every problem.
+ * files are relative to the folder; `changed` are texts that stand in for those of manifests. Throws `manifest_invalid` with file and line of every problem.
  */
-export async function readPolicyFolder(folder: string, tenant: TenantId): Promise<PolicyFolder> {
-  const named = (name: string) => ({ name, text: readText(folder, name) })
+export async function readPolicyFolder(
+  folder: string,
+  tenant: TenantId,
+  changed: ReadonlyMap<string, string> = new Map(),
+): Promise<PolicyFolder> {
+  const named = (name: string) => ({ name, text: changed.get(name) ?? readText(folder, name) })
   const manifests = globSync('*.{yaml,yml}', { cwd: folder })
     .filter((name) => !isTest(name) && name !== 'pack.yaml')
     .sort()

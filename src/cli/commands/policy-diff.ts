@@ -74,7 +74,8 @@ function casesText({ groups }: PolicyDiff): string {
   return ['cases:', ...(cases.length === 0 ? ['  []'] : cases)].join('\n')
 }
 
-function diffText({ groups, parts, notCovered }: PolicyDiff): string {
+/** What became possible and impossible, for people. */
+export function diffText({ groups, parts, notCovered }: PolicyDiff): string {
   const shown = (['allowed', 'denied'] as const).flatMap((effect) => {
     const own = groups.filter((group) => group.effect === effect)
     return own.length === 0 ? [] : [`newly ${effect}:`, ...own.flatMap(groupLines)]

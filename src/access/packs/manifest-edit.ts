@@ -1,0 +1,59 @@
+import { isMap, isSeq, parseDocument, stringify } from 'yaml'
+import { manifestError } from '../../identity/index.ts'
+import type { DeclaredPack } from './pack-manifest.ts'
+
+const LAYOUT = { lineWidth: 0 } as const
+
+/** The section of a manifest with just this pack in use. */
+export function packSection(declared: DeclaredPack): string {
+  return stringify({ packs: [entryOf(declared)] }, LAYOUT)
+}
+
+/**
+ * The manifest with this pack in use as well, or, where one is in use under the same name, with it in the place of
+ * that. Comments stay. Throws `manifest_invalid`.
+ */
+export function withPack(text: string, file: string, declared: DeclaredPack): string {
+  const document = parseDocument(text)
+  const [problem] = document.errors
+  if (problem !== undefined) throw manifestError([`${file}: ${problem.message.split('\n')[0]}`])
+  const packs = document.get('packs')
+  if (!isSeq(packs)) {
+    // A section that is there and empty is no list yet.
+    document.set('packs', document.createNode([entryOf(declared)]))
+    return document.toString(LAYOUT)
+  }
+  const known = packs.items.find((item) => isMap(item) && item.get('as') === declared.as)
+  if (known === undefined) packs.add(document.createNode(entryOf(declared)))
+  else if (isMap(known)) {
+    known.set('version', declared.version)
+    if (declared.digest !== undefined) known.set('digest', declared.digest)
+    const before = known.get('with')
+    if (!isMap(before)) {
+      if (Object.keys(declared.with).length > 0) known.set('with', document.createNode(declared.with))
+    } else {
+      for (const { key } of [...before.items]) {
+        const name = String(key)
+        if (!Object.hasOwn(declared.with, name)) before.delete(key)
+      }
+      for (const [name, value] of Object.entries(declared.with)) {
+        if (JSON.stringify(before.toJSON()?.[name]) !== JSON.stringify(value))
+          before.set(name, document.createNode(value))
+      }
+    }
+  }
+  return document.toString(LAYOUT)
+}
+
+function entryOf({ pack, version, digest, as, project, agent, agentType, with: given }: DeclaredPack) {
+  return {
+    pack,
+    version,
+    ...(digest === undefined ? {} : { digest }),
+    as,
+    ...(project === undefined ? {} : { project }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(agentType === undefined ? {} : { agentType }),
+    ...(Object.keys(given).length === 0 ? {} : { with: given }),
+  }
+}
