@@ -4,6 +4,7 @@ export type AccessErrorCode =
   | 'policies_invalid'
   | 'pack_invalid'
   | 'migration_invalid'
+  | 'pack_unknown'
   | 'settings_invalid'
   | 'limits_unavailable'
   | 'limit_unknown'

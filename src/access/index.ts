@@ -69,6 +69,7 @@ export { packSection, withPack } from './packs/manifest-edit.ts'
 export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
 export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
 export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'
+export { type PackInForce, packsInForce } from './packs/packs-in-force.ts'
 export type { Parameter } from './packs/parameter.ts'
 export type { StatementChange } from './packs/statement-changes.ts'
 export {
@@ -76,7 +77,6 @@ export {
   type GivenValue,
   type PackUpgrade,
   type ParameterChange,
-  packsIn as packsInUse,
   planUpgrade,
 } from './packs/upgrade.ts'
 export type { CallFacts, Decision, EntityRef, Observed, PolicyFault, Question, Reason } from './question.ts'

@@ -8,6 +8,7 @@ import { limitsCommand } from './commands/limits.ts'
 import { listsCommand } from './commands/lists.ts'
 import { logCommand } from './commands/log.ts'
 import { modeCommand } from './commands/mode.ts'
+import { packsCommand } from './commands/packs.ts'
 import { policyCommand } from './commands/policy.ts'
 import { principalsCommand } from './commands/principals.ts'
 import { startCommand } from './commands/start.ts'
@@ -54,6 +55,7 @@ export function sallyport(): Command {
     toolsCommand(),
     approvalsCommand(),
     policyCommand(),
+    packsCommand(),
     witnessCommand(),
   ]) {
     program.addCommand(command.exitOverride())

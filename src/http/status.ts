@@ -20,6 +20,7 @@ export const STATUS: Readonly<Record<string, number>> = {
   policies_invalid: 422,
   pack_invalid: 422,
   migration_invalid: 422,
+  pack_unknown: 404,
   settings_invalid: 422,
   approval_unknown: 404,
   approval_over: 409,

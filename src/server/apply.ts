@@ -97,7 +97,7 @@ export async function applyManifests(
     },
     deps,
   )
-  const policyChanges = policies.length === 0 ? [] : policyEffects(policies, deps.revisions.active().files)
+  const policyChanges = policies === undefined ? [] : policyEffects(policies, deps.revisions.active().files)
   const hasNewPolicies = policyChanges.some(({ effect }) => effect !== 'unchanged')
   const declared = parsed.map((one) => one.sections)
   await checkRoles(declared, hasNewPolicies ? policies : undefined, deps)
@@ -105,7 +105,7 @@ export async function applyManifests(
   const listed = declaredLists(declared.map(({ lists }) => lists))
   if (listed !== undefined) await checkLists(listed, deps)
 
-  if (hasNewPolicies) await deps.revisions.checkReplaceAll(policies)
+  if (policies !== undefined && hasNewPolicies) await deps.revisions.checkReplaceAll(policies)
   const activation = declared.map((one) => one.activation).findLast((one) => one !== undefined)
   const required = await deps.revisions.required()
   const requires = activation !== undefined && activation.require.join() !== required.join()
@@ -122,7 +122,8 @@ export async function applyManifests(
 
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
-  if (hasNewPolicies) await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests) })
+  if (policies !== undefined && hasNewPolicies)
+    await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests) })
   const resources = await applyResources(declared, deps.tenant, deps)
   if (requires) await requireEvidence(deps.store, activation.require)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))
@@ -171,7 +172,7 @@ function declaredRetention(sections: readonly (DeclaredRetention | undefined)[])
 
 /**
  * Schema, policies and packs in use are each replaced as a whole; where the manifests speak of some of them only, the
- * others stay. Without packs in use is not the same as without a word of them.
+ * others stay. Without packs in use is not the same as without a word of them. Undefined where they speak of none.
  */
 function policiesFor(
   given: {
@@ -180,9 +181,9 @@ function policiesFor(
     readonly packs: readonly PolicyFile[] | undefined
   },
   { revisions }: ApplyDeps,
-): readonly PolicyFile[] {
+): readonly PolicyFile[] | undefined {
   const { schema, own, packs } = given
-  if (own.length === 0 && schema === undefined && packs === undefined) return []
+  if (own.length === 0 && schema === undefined && packs === undefined) return undefined
   const kept = revisions.active().files.filter(({ as, pack }) => {
     if (as === 'schema') return schema === undefined
     return pack === undefined ? own.length === 0 : packs === undefined

@@ -47,7 +47,7 @@ test('a pack of the tenant is used like one that ships, and what is wrong is tol
     return readPolicyFolder(folder, demo)
   }
   const { world, tests } = await use(
-    '  - { pack: readers, version: 1.0.0, as: ours, project: voice, with: { columns: [Column::a] } }\n',
+    '  - { pack: readers, version: 1.0.0, as: ours, agentType: voice, with: { columns: [Column::a] } }\n',
   )
   assert.deepEqual([world.policies.length, tests.length], [2, 0])
   await assert.rejects(

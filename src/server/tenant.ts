@@ -10,6 +10,7 @@ import {
   openLists,
   openModes,
   openRevisions,
+  packsInForce,
 } from '../access/index.ts'
 import { openExports, openPublication } from '../audit/index.ts'
 import {
@@ -34,6 +35,7 @@ import { type History, keepHistory } from './history.ts'
 import { keepEntities } from './keep-entities.ts'
 import { keepLimits } from './limits.ts'
 import { createMetrics } from './metrics.ts'
+import { builtInPacks } from './packs.ts'
 import { recordEndOfAccess } from './record-end-of-access.ts'
 import { recordTokensIn } from './record-tokens.ts'
 import { loadResources } from './resources.ts'
@@ -211,6 +213,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     lists,
     history,
     modes,
+    packs: { list: builtInPacks, inForce: () => packsInForce(revisions.active().files) },
     approvals,
     requests,
     revisions,

@@ -1,6 +1,8 @@
-import { isMap, isSeq, parseDocument, stringify } from 'yaml'
+import { isDeepStrictEqual } from 'node:util'
+import { isMap, isSeq, parse, parseDocument, stringify } from 'yaml'
 import { manifestError } from '../../identity/index.ts'
 import type { DeclaredPack } from './pack-manifest.ts'
+import { lineChanges } from './statement-changes.ts'
 
 const LAYOUT = { lineWidth: 0 } as const
 
@@ -18,10 +20,12 @@ export function withPack(text: string, file: string, declared: DeclaredPack): st
   const [problem] = document.errors
   if (problem !== undefined) throw manifestError([`${file}: ${problem.message.split('\n')[0]}`])
   const packs = document.get('packs')
+  // How the same manifest would be written without the change.
+  const plain = document.toString(LAYOUT)
   if (!isSeq(packs)) {
     // A section that is there and empty is no list yet.
     document.set('packs', document.createNode([entryOf(declared)]))
-    return document.toString(LAYOUT)
+    return keepingLayout(text, plain, document.toString(LAYOUT))
   }
   const known = packs.items.find((item) => isMap(item) && item.get('as') === declared.as)
   if (known === undefined) packs.add(document.createNode(entryOf(declared)))
@@ -42,7 +46,22 @@ export function withPack(text: string, file: string, declared: DeclaredPack): st
       }
     }
   }
-  return document.toString(LAYOUT)
+  return keepingLayout(text, plain, document.toString(LAYOUT))
+}
+
+/** Lines that the change does not touch stay as somebody has written them, where that can be told. */
+function keepingLayout(text: string, plain: string, changed: string): string {
+  const lines = text.split('\n')
+  if (plain.split('\n').length !== lines.length) return changed
+  let at = 0
+  const kept = lineChanges(plain.split('\n'), changed.split('\n')).flatMap((change) => {
+    if (change.startsWith('+')) return [change.slice(1)]
+    const line = lines[at++] ?? ''
+    return change.startsWith('-') ? [] : [line]
+  })
+  const result = kept.join('\n')
+  // Whatever was done with lines, the manifest says what it was to say.
+  return isDeepStrictEqual(parse(result), parse(changed)) ? result : changed
 }
 
 function entryOf({ pack, version, digest, as, project, agent, agentType, with: given }: DeclaredPack) {

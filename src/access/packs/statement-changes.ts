@@ -49,8 +49,8 @@ function statementsIn(files: readonly PolicyFile[]): ReadonlyMap<string, Stateme
   return found
 }
 
-/** The longest common lines stay. */
-function lineChanges(before: readonly string[], after: readonly string[]): readonly string[] {
+/** Each line with `+`, `-` or a space before it; the longest common lines stay. */
+export function lineChanges(before: readonly string[], after: readonly string[]): readonly string[] {
   const lengths = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0))
   const at = (row: number, column: number): number => lengths[row]?.[column] ?? 0
   for (let row = before.length - 1; row >= 0; row--) {

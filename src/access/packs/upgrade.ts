@@ -1,4 +1,3 @@
-import type { PolicyFile } from '../layers.ts'
 import type { SchemaInForce } from '../schema-in-force.ts'
 import { expandPack, type PackProblem } from './expand-pack.ts'
 import type { Pack } from './pack.ts'
@@ -58,20 +57,24 @@ export function planUpgrade(
     pack: after.name,
     from: before.version,
     to: after.version,
-    parameters: [...parameterChanges(before, after), ...valueChanges(declared, set)],
+    parameters: [...parameterChanges(before, after, set), ...valueChanges(before, declared, set)],
     statements: is.problems.length > 0 ? [] : statementChanges(was.files, is.files),
     problems: is.problems.map((problem) => advised(problem, before, after)),
     declared: next,
   }
 }
 
-function parameterChanges(before: Pack, after: Pack): readonly ParameterChange[] {
+function parameterChanges(before: Pack, after: Pack, set: ReadonlyMap<string, GivenValue>): readonly ParameterChange[] {
   const changes: ParameterChange[] = []
   for (const [name, parameter] of after.parameters) {
     const known = before.parameters.get(name)
     if (known === undefined) {
-      const value = parameter.default === undefined ? 'needed' : `${JSON.stringify(parameter.default)} unless it is set`
-      changes.push({ name, change: 'added', text: `${parameter.doc}: ${value}` })
+      const value = set.get(name) ?? parameter.default
+      changes.push({
+        name,
+        change: 'added',
+        text: `${parameter.doc}: ${value === undefined ? 'needed' : JSON.stringify(value)}`,
+      })
     } else if (boundsOf(known) !== boundsOf(parameter)) {
       changes.push({ name, change: 'changed', text: `${boundsOf(known)} → ${boundsOf(parameter)}` })
     }
@@ -82,8 +85,13 @@ function parameterChanges(before: Pack, after: Pack): readonly ParameterChange[]
   return changes
 }
 
-function valueChanges(declared: DeclaredPack, set: ReadonlyMap<string, GivenValue>): readonly ParameterChange[] {
-  return [...set].map(([name, value]) => {
+function valueChanges(
+  { parameters }: Pack,
+  declared: DeclaredPack,
+  set: ReadonlyMap<string, GivenValue>,
+): readonly ParameterChange[] {
+  const known = [...set].filter(([name]) => parameters.has(name))
+  return known.map(([name, value]) => {
     const before = Object.hasOwn(declared.with, name) ? JSON.stringify(declared.with[name]) : 'not set'
     return { name, change: 'set', text: `${before} → ${JSON.stringify(value)}` }
   })
@@ -104,10 +112,4 @@ function advised(problem: PackProblem, before: Pack, after: Pack): PackProblem {
   )
   if (isNew === undefined) return problem
   return { ...problem, message: `${problem.message}; it is new in ${after.version}: say \`--set ${isNew[0]}=…\`` }
-}
-
-/** For who has to say what is in force. */
-export function packsIn(files: readonly PolicyFile[]): readonly NonNullable<PolicyFile['pack']>[] {
-  const found = new Map(files.flatMap(({ pack }) => (pack === undefined ? [] : [[pack.instance, pack] as const])))
-  return [...found.values()].sort((a, b) => (a.instance < b.instance ? -1 : 1))
 }

@@ -5,10 +5,10 @@ import type { PackUpgrade, PolicyDiff, Trial } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import type { PackInUse } from '../../server/index.ts'
 import { CliError } from '../errors.ts'
+import type { Output } from '../output.ts'
 import { count } from '../policy/count.ts'
 import { setOption, unknownPack, valuesFor } from '../policy/pack-values.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
-import { type Output, outputOf } from '../output.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { diffText } from './policy-diff.ts'
@@ -104,7 +104,9 @@ function planText(use: PackInUse, plan: PackUpgrade, effect: Effect, { yes, fold
     `${instance}: ${pack} ${from} → ${to}, at ${use.at}`,
     '',
     'parameters:',
-    ...(parameters.length === 0 ? ['  as they were'] : parameters.map((one) => `  ${one.name} ${one.change}: ${one.text}`)),
+    ...(parameters.length === 0
+      ? ['  as they were']
+      : parameters.map((one) => `  ${one.name} ${one.change}: ${one.text}`)),
     '',
     'policies:',
     ...(statements.length === 0 ? ['  as they were'] : []),
@@ -113,13 +115,19 @@ function planText(use: PackInUse, plan: PackUpgrade, effect: Effect, { yes, fold
       ...lines.map((line) => `    ${line}`.trimEnd()),
     ]),
     '',
-    diffText(diff),
+    diffText(withoutCases(diff)),
     '',
     cases === 0 ? 'no test cases in the folder' : `${count(cases, 'case')}, ${count(failing.length, 'failure')}`,
     ...failing.flatMap(({ at, name, problems }) => [`  ${at}: ${name}`, ...problems.map((one) => `    ${one}`)]),
     '',
     lastWord(use, failing.length > 0, yes === true, folder),
   ].join('\n')
+}
+
+/** Each example could be a test case; here that would hide the plan. */
+function withoutCases(diff: PolicyDiff): PolicyDiff {
+  const groups = diff.groups.map(({ example: { case: _, ...example }, ...group }) => ({ ...group, example }))
+  return { ...diff, groups }
 }
 
 function lastWord({ file }: PackInUse, hasFailures: boolean, isYes: boolean, folder: string): string {

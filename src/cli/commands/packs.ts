@@ -36,14 +36,17 @@ function listCommand(): Command {
       const { readPackFolder } = await import('../../server/index.ts')
       const { output } = sessionOf(command)
       const { shelf, uses } = readPackFolder(folder)
-      const packs = shelf.list().map(({ name, version, title, from, digest }) => ({ name, version, title, from, digest }))
+      const packs = shelf
+        .list()
+        .map(({ name, version, title, from, digest }) => ({ name, version, title, from, digest }))
       const inUse = uses.map(({ declared, at }) => ({ ...declared, at }))
       output.data({ packs, uses: inUse }, () => {
         const rows = packs.map(({ name, version, title }) => [name, version, title])
         const used = inUse.map(({ at, as, pack, version }) => [as, `${pack} ${version}`, at])
-        return [table([['pack', 'version', ''], ...rows]), ...(used.length === 0 ? [] : ['', 'in use:', table(used)])].join(
-          '\n',
-        )
+        return [
+          table([['pack', 'version', ''], ...rows]),
+          ...(used.length === 0 ? [] : ['', 'in use:', table(used)]),
+        ].join('\n')
       })
     })
 }

@@ -13,6 +13,7 @@ import { listRoutes } from './lists.ts'
 import { logPublicationRoutes } from './log-publication.ts'
 import { metricRoutes } from './metrics.ts'
 import { modeRoutes } from './modes.ts'
+import { packRoutes } from './packs.ts'
 import { policyRoutes } from './policy.ts'
 import { policyReplayRoutes } from './policy-replay.ts'
 import { policyShadowRoutes } from './policy-shadow.ts'
@@ -34,6 +35,7 @@ export const apiRoutes: readonly Route[] = [
   ...modeRoutes,
   ...policyReplayRoutes,
   ...policyShadowRoutes,
+  ...packRoutes,
   ...accessRequestRoutes,
   ...limitRoutes,
   ...accessRoutes,

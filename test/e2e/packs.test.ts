@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type Sallyport, startSallyport } from '../../examples/tour/sallyport.ts'
+import { consoleBlocks, isAsShown, runInOneShell } from './console-blocks.ts'
+import { succeed } from './house.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const PAGE = 'docs/how-to/packs.md'
+
+let sallyport: Sallyport
+before(async () => {
+  sallyport = await startSallyport()
+})
+after(() => sallyport?.remove())
+
+test(`every command of ${PAGE} prints what the page shows`, async () => {
+  const shown = consoleBlocks(readFileSync(join(ROOT, PAGE), 'utf8'))
+  assert.ok(shown.length > 8)
+  const env = {
+    ...process.env,
+    PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}`,
+    SALLYPORT_CREDENTIALS: join(sallyport.data, 'demo', 'credentials.json'),
+  }
+  const printed = await runInOneShell(
+    shown.map(({ command }) => command),
+    { cwd: ROOT, env },
+  )
+  for (const [index, { command, output, line }] of shown.entries()) {
+    const lines = output.filter((text, at) => text !== '' || at < output.length - 1)
+    const actual = printed[index] ?? ''
+    assert.ok(isAsShown(lines, actual), `${PAGE}:${line}: $ ${command}\n${output.join('\n')}\nprinted:\n${actual}`)
+  }
+})
+
+test('a pack of the tenant travels with its manifest; changed under its version it is refused, and nothing changes', async () => {
+  const folder = join(sallyport.home, 'own')
+  mkdirSync(folder)
+  cpSync(join(ROOT, 'examples/packs/packs'), join(folder, 'packs'), { recursive: true })
+  const use = (version: string): string => {
+    const file = join(folder, 'own.yaml')
+    const dataset = 'Dataset::surveys'
+    writeFileSync(
+      file,
+      JSON.stringify({
+        resources: { [dataset]: { attributes: { classification: 'internal' } } },
+        packs: [{ pack: 'dataset-reader', version, as: 'surveys', agent: 'research-assistant', with: { dataset } }],
+      }),
+    )
+    return file
+  }
+  const whoCan = () => succeed(sallyport, 'who-can', 'data:read', 'Dataset::surveys')
+  await succeed(sallyport, 'apply', '-f', use('1.0.0'))
+  assert.match(await whoCan(), /Agent::research-assistant +surveys\/read/)
+
+  const statements = join(folder, 'packs/dataset-reader/grants.cedar')
+  writeFileSync(statements, readFileSync(statements, 'utf8').replace('"restricted"', '"confidential"'))
+  const refused = await sallyport.cli('apply', '-f', use('1.0.0'))
+  assert.equal(refused.ok, false)
+  assert.match(refused.stderr, /own\.yaml:1: `dataset-reader` 1\.0\.0 has changed since it was put in force/)
+  assert.match(
+    await succeed(sallyport, 'packs', 'in-force'),
+    /surveys +dataset-reader 1\.0\.0 +Agent research-assistant/,
+  )
+
+  const manifest = join(folder, 'packs/dataset-reader/pack.yaml')
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('version: 1.0.0', 'version: 1.1.0'))
+  assert.match(
+    await succeed(sallyport, 'apply', '-f', use('1.1.0')),
+    /updated Policies `packs\/surveys\/grants\.cedar`: text, pack/,
+  )
+  const [inForce] = JSON.parse(await succeed(sallyport, 'packs', 'in-force', '--json'))
+  assert.deepEqual(
+    [inForce.version, inForce.layer],
+    ['1.1.0', { kind: 'agent', type: 'Agent', id: 'research-assistant' }],
+  )
+})
+
+test('what a manifest says wrongly of packs is told with file and line, and nothing changes', async () => {
+  const file = join(sallyport.home, 'wrong.yaml')
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ['packs: [', /wrong\.yaml:1/],
+    ['packs:\n  - { pack: x, version: 1, as: y }', /wrong\.yaml:2: `packs\.0\.version`/],
+    ['packs:\n  - { pack: x, version: 1.0.0, as: Y }', /wrong\.yaml:2: `packs\.0\.as`/],
+    ['packs:\n  - { pack: x, version: 1.0.0, as: foundation }', /wrong\.yaml:2: .*only Sallyport uses/],
+    ['packs:\n  - { pack: x, version: 1.0.0, as: a, agent: b, agentType: c }', /wrong\.yaml:2: .*one layer/],
+    ['packs:\n  - { pack: x, version: 1.0.0, as: a }', /wrong\.yaml:2: there is no pack `x`/],
+    [
+      'packs:\n  - { pack: inference-client, version: 1.0.0, as: a, with: { __proto__: 1 } }',
+      /wrong\.yaml:2: unknown key `__proto__`/,
+    ],
+    [
+      `packs:\n  - pack: inference-client\n    version: 1.0.0\n    as: a\n    with:\n      who: 'User::a") ; permit(principal,action,resource);'\n      models: []\n      colour: red\n`,
+      /wrong\.yaml:8: .*no parameter `colour`.*wrong\.yaml:6: `who`: must not contain quotation marks.*wrong\.yaml:7: `models`: must have 1 to 100/,
+    ],
+    [
+      'packs:\n  - { pack: data-analyst, version: 1.0.0, as: a, with: { columns: [Column::a] } }',
+      /wrong\.yaml:2: `data-analyst` stands in the layer of `agentType` or `agent`, not of `tenant`/,
+    ],
+  ]
+  const before = await succeed(sallyport, 'packs', 'in-force')
+  for (const [text, expected] of cases) {
+    writeFileSync(file, text)
+    const { ok, stderr } = await sallyport.cli('apply', '-f', file)
+    assert.equal(ok, false)
+    assert.match(stderr, expected)
+  }
+  assert.equal(await succeed(sallyport, 'packs', 'in-force'), before)
+})
+
+test('without packs in use there are none, whatever else stays', async () => {
+  const file = join(sallyport.home, 'none.yaml')
+  writeFileSync(file, 'packs: []\n')
+  await succeed(sallyport, 'apply', '-f', file)
+  assert.equal((await succeed(sallyport, 'packs', 'in-force')).trim(), 'no pack is in use')
+  assert.match(await succeed(sallyport, 'who-can', 'log:read', 'Tenant::demo'), /demo\/auditor/)
+})
