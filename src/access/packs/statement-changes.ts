@@ -51,30 +51,44 @@ function statementsIn(files: readonly PolicyFile[]): ReadonlyMap<string, Stateme
 
 /** Each line with `+`, `-` or a space before it; the longest common lines stay. */
 export function lineChanges(before: readonly string[], after: readonly string[]): readonly string[] {
-  const lengths = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0))
-  const at = (row: number, column: number): number => lengths[row]?.[column] ?? 0
+  const shorter = Math.min(before.length, after.length)
+  let start = 0
+  while (start < shorter && before[start] === after[start]) start++
+  let end = 0
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++
+  const stays = (lines: readonly string[]): readonly string[] => lines.map((line) => ` ${line}`)
+  return [
+    ...stays(before.slice(0, start)),
+    ...middleChanges(before.slice(start, before.length - end), after.slice(start, after.length - end)),
+    ...stays(before.slice(before.length - end)),
+  ]
+}
+
+const MOST_CELLS = 4_000_000
+
+function middleChanges(before: readonly string[], after: readonly string[]): readonly string[] {
+  const removed = (lines: readonly string[]): readonly string[] => lines.map((line) => `-${line}`)
+  const added = (lines: readonly string[]): readonly string[] => lines.map((line) => `+${line}`)
+  if (before.length * after.length > MOST_CELLS) return [...removed(before), ...added(after)]
+  const width = after.length + 1
+  // How many lines the rests from here on have in common.
+  const common = new Uint32Array((before.length + 1) * width)
+  const at = (row: number, column: number): number => common[row * width + column] ?? 0
   for (let row = before.length - 1; row >= 0; row--) {
     for (let column = after.length - 1; column >= 0; column--) {
-      const same = before[row] === after[column]
-      const cells = lengths[row]
-      if (cells === undefined) continue
-      cells[column] = same ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1))
+      common[row * width + column] =
+        before[row] === after[column] ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1))
     }
   }
   const changes: string[] = []
   let [row, column] = [0, 0]
-  while (row < before.length || column < after.length) {
-    if (row < before.length && column < after.length && before[row] === after[column]) {
+  while (row < before.length && column < after.length) {
+    if (before[row] === after[column]) {
       changes.push(` ${before[row]}`)
       row++
       column++
-    } else if (row < before.length && (column === after.length || at(row + 1, column) >= at(row, column + 1))) {
-      changes.push(`-${before[row]}`)
-      row++
-    } else {
-      changes.push(`+${after[column]}`)
-      column++
-    }
+    } else if (at(row + 1, column) >= at(row, column + 1)) changes.push(`-${before[row++]}`)
+    else changes.push(`+${after[column++]}`)
   }
-  return changes
+  return [...changes, ...removed(before.slice(row)), ...added(after.slice(column))]
 }
