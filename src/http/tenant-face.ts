@@ -8,13 +8,10 @@ import type {
   Holds,
   Lists,
   Modes,
-<<<<<<< HEAD
-  PolicyFile,
-  ReplayReport,
-=======
   Pack,
   PackInForce,
->>>>>>> dcb7f06 (wip)
+  PolicyFile,
+  ReplayReport,
   Revisions,
   SelfReplay,
   Shadows,
@@ -43,13 +40,10 @@ export interface TenantFace {
   readonly revisions: Revisions
   /** Candidates that live requests are decided under, too. */
   readonly shadows: Shadows
-<<<<<<< HEAD
   /** Decides again what is on record, under a candidate; asked only where that was allowed and recorded. */
   replay(asked: ReplayAsked): Promise<ReplayReport>
-=======
   /** Policies with parameters: those that ship with the product, and those that are in force. */
   readonly packs: { list(): readonly Pack[]; inForce(): readonly PackInForce[] }
->>>>>>> dcb7f06 (wip)
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
