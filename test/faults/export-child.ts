@@ -25,10 +25,15 @@ await exportsOf(
      hook: { kind: webhook, url: '${url}', credential: { env: SALLYPORT_EXPORT_SECRET } }
      siem: { kind: ocsf-file, path: events.jsonl }`,
 )
-process.stdout.write('open\n')
+await some()
+process.stdout.write('written\n')
 // Nobody is to be left running where the kill does not come.
 setTimeout(() => process.exit(3), 20_000).unref()
 for (;;) {
-  await Promise.all(Array.from({ length: 20 }, () => log.append(decision({ at: Date.now() }))))
+  await some()
   await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
+function some(): Promise<unknown> {
+  return Promise.all(Array.from({ length: 20 }, () => log.append(decision({ at: Date.now() }))))
 }

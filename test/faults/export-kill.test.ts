@@ -27,7 +27,7 @@ test('after kills at any moment every record is with every receiver, and what ca
   const all = Array.from({ length: log.status().size }, (_, i) => i)
   await log.close()
   await stores.close()
-  assert.ok(all.length > KILLS * 20)
+  assert.ok(all.length >= KILLS * 20)
 
   const lines = readFileSync(join(place.directory, 'exports', 'events.jsonl'), 'utf8')
     .trimEnd()
@@ -53,8 +53,8 @@ async function runAndKill(place: LogFixture, url: string): Promise<void> {
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString('utf8')
   })
-  while (!output.startsWith('open\n') && child.exitCode === null) await sleep(2)
-  await sleep(20 + Math.random() * 150)
+  while (!output.startsWith('written\n') && child.exitCode === null) await sleep(2)
+  await sleep(Math.random() * 150)
   child.kill('SIGKILL')
   await ended
   assert.equal(child.signalCode, 'SIGKILL', 'the exporting process ended by itself')
