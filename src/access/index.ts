@@ -80,6 +80,7 @@ export {
   planUpgrade,
 } from './packs/upgrade.ts'
 export type { CallFacts, Decision, EntityRef, Observed, PolicyFault, Question, Reason } from './question.ts'
+export { changesUnder } from './replay/changes-under.ts'
 export { Comparison } from './replay/comparison.ts'
 export { replayPage } from './replay/page.ts'
 export type { ReplayReport } from './replay/report.ts'

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'
 import {
   Comparison,
+  changesUnder,
   createReplayer,
   type KeptChange,
   type PolicyWhole,
@@ -54,12 +55,13 @@ parentPort?.close()
 
 async function replay(): Promise<ReplayReport> {
   const started = performance.now()
-  const { tenant, changes, agentTypes, from, to } = work
-  const replayer = createReplayer({ tenant, timeline: new WorldTimeline(changes), whole })
+  const { tenant, agentTypes, from, to } = work
+  const replayer = createReplayer({ tenant, timeline: new WorldTimeline(work.changes), whole })
   const candidate = replayer.compile(work.candidate)
   const comparison = new Comparison({
     kindOf: ({ type, id }) => kindText(type, { agentType: type === 'Agent' ? agentTypes.get(id) : undefined }),
   })
+  const changes = changesUnder(candidate, (revision) => replayer.setOf(revision))
   const scan = scanLog({ path: work.path, sealing: work.sealing, kinds: ['decision'], from, to })
   let [records, first, last] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   try {
@@ -76,6 +78,10 @@ async function replay(): Promise<ReplayReport> {
         // Compiling those of then takes a while, and is needed once.
         if (!known(found)) await replayer.prepare(found)
         for (const recorded of found) {
+          if (recorded.unreplayable === undefined && !changes.concern(recorded)) {
+            comparison.stays()
+            continue
+          }
           const again = replayer.replay(recorded, candidate)
           if (again.kind === 'cannot') comparison.cannot(again.why)
           else comparison.add(recorded, again.decision)

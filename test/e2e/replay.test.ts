@@ -29,6 +29,7 @@ test('a replay finds exactly what a candidate decides otherwise, and names the r
   assert.deepEqual([report.newlyAllowed, report.newlyDenied], [0, expected.length])
   assert.deepEqual(report.byPolicy.find(({ name }) => name === 'no-mail')?.denied, expected.length)
   assert.deepEqual(report.titles['no-mail'], 'nobody sends mail')
+  assert.ok(report.untouched > 0 && report.untouched < report.decided, 'only calls of tools are decided again')
   for (const { examples, after: now } of report.groups) {
     assert.deepEqual(now, ['no-mail'])
     for (const { index } of examples) assert.ok(expected.includes(index))

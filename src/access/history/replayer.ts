@@ -20,6 +20,8 @@ export interface PolicyWhole {
 export interface Replayer {
   /** Compiles policies to decide under; nobody has any roles in them yet. Throws `policies_invalid`. */
   compile(whole: PolicyWhole): PolicySet
+  /** What decided under this address, once it was prepared; nobody has any roles in it. */
+  setOf(revision: string): PolicySet | undefined
   /** Finds the policies that these decisions were made under, so that `replay` has them at hand. */
   prepare(decisions: readonly RecordedDecision[]): Promise<void>
   /**
@@ -49,6 +51,7 @@ export function createReplayer({ tenant, timeline, whole }: ReplayerDeps): Repla
     })
   return {
     compile,
+    setOf: (revision) => sets.get(revision),
     async prepare(decisions) {
       for (const { revision } of decisions) {
         if (sets.has(revision)) continue

@@ -32,6 +32,7 @@ export class Comparison<Compared extends ComparedDecision = ComparedDecision> {
   #allowed = 0
   #denied = 0
   #limited = 0
+  #untouched = 0
   #ungrouped = 0
 
   constructor({ kindOf }: ComparisonOptions<Compared>) {
@@ -44,6 +45,12 @@ export class Comparison<Compared extends ComparedDecision = ComparedDecision> {
 
   get differences(): number {
     return this.#allowed + this.#denied
+  }
+
+  /** One that no changed policy can have a say in: what it was, it is. */
+  stays(): void {
+    this.#decided++
+    this.#untouched++
   }
 
   /** Whether it is another decision now. */
@@ -123,6 +130,7 @@ export class Comparison<Compared extends ComparedDecision = ComparedDecision> {
       decided: this.#decided,
       newlyAllowed: this.#allowed,
       newlyDenied: this.#denied,
+      untouched: this.#untouched,
       limited: this.#limited,
       unreplayable: Object.fromEntries(this.#unreplayable),
       groups: groups.sort(byWeight),

@@ -124,7 +124,7 @@ function totalsTable(title: string, totals: readonly ReplayTotal[]): string {
 const SHOWN_TOTALS = 15
 
 /** What of the records is in here, and what such a page cannot show. */
-function reach({ unreplayable, records, decided, limited, ungrouped, ms }: ReplayReport): string {
+function reach({ unreplayable, records, decided, untouched, limited, ungrouped, ms }: ReplayReport): string {
   const lost = UNREPLAYABLE.flatMap((why) => {
     const count = unreplayable[why] ?? 0
     return count === 0 ? [] : [`<tr><td>${WHY_UNREPLAYABLE[why]}</td><td class="n">${number(count)}</td></tr>`]
@@ -142,7 +142,7 @@ function reach({ unreplayable, records, decided, limited, ungrouped, ms }: Repla
       ? ''
       : `<li>${number(ungrouped)} differences are counted, but in none of the groups above: there were too many kinds of them.</li>`
   return `<section><h2>What this rests on</h2>
-<p>${number(records)} records were read and ${number(decided)} decisions made again in ${(ms / 1000).toFixed(1)} seconds, each on what it was decided on then: who had which role, what the resources were like, what was stated.</p>
+<p>${number(records)} records were read and ${number(decided)} decisions made again in ${(ms / 1000).toFixed(1)} seconds, each on what it was decided on then: who had which role, what the resources were like, what was stated. ${untouched === 0 ? '' : `Of these, ${number(untouched)} are about actions that no changed policy speaks of; they stay as they were.`}</p>
 ${table}
 <ul><li>What nobody asked for in that time is not in here.</li><li>What somebody would do next, had they been allowed or denied, is not in here.</li>${limits}${bounds}</ul></section>`
 }

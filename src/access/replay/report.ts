@@ -9,8 +9,10 @@ export interface ReplayReport {
   readonly from: number | undefined
   readonly to: number | undefined
   readonly records: number
-  /** Decisions that were made again. */
+  /** Decisions of which it is known what they come to. */
   readonly decided: number
+  /** Those among them that no changed policy can have a say in; they were not decided again, and stay as they were. */
+  readonly untouched: number
   readonly newlyAllowed: number
   readonly newlyDenied: number
   /** Of the decisions that stay as they are, those that a limit refused: what it would be under the candidate nobody knows. */

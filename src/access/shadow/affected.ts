@@ -11,6 +11,8 @@ export interface Affected {
    * Whether a changed policy can have a say. INVARIANT: where it says no, both sets decide alike: a decision depends on
    * nothing but the policies that apply to it.
    */
+  concernsAction(action: string): boolean
+  /** The same, of agents only those that the changed policies are about. */
   concerns(action: string, chain: readonly PrincipalRef[], entities: Pick<EntityIndex, 'with'>): boolean
 }
 
@@ -32,17 +34,21 @@ export function affectedBy(before: PolicySet, after: PolicySet): Affected {
       })
     })
   }
+  const concernsAction = (action: string): boolean => {
+    if (isEverything) return true
+    const known = byAction.get(action)
+    if (known !== undefined) return known
+    const isConcerned = isAbout(action)
+    // Whoever asks may name any action.
+    if (byAction.size < MOST_ACTIONS) byAction.set(action, isConcerned)
+    return isConcerned
+  }
   return {
     changed: changed.length,
+    concernsAction,
     concerns(action, chain, entities) {
-      if (isEverything) return true
-      let isConcerned = byAction.get(action)
-      if (isConcerned === undefined) {
-        isConcerned = isAbout(action)
-        // Whoever asks may name any action.
-        if (byAction.size < MOST_ACTIONS) byAction.set(action, isConcerned)
-      }
-      if (!isConcerned || types === undefined) return isConcerned
+      const isConcerned = concernsAction(action)
+      if (isEverything || !isConcerned || types === undefined) return isConcerned
       const all = entities.with(undefined)
       return chain.some(({ kind: type, id }) => {
         const node = all.find({ type, id })

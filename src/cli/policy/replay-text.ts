@@ -11,6 +11,7 @@ export const reportSchema = z.object({
   to: z.number().optional(),
   records: z.number(),
   decided: z.number(),
+  untouched: z.number(),
   newlyAllowed: z.number(),
   newlyDenied: z.number(),
   limited: z.number(),

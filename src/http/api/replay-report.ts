@@ -11,6 +11,7 @@ export const replayReport = z.object({
   to: z.number().optional(),
   records: count,
   decided: count,
+  untouched: count,
   newlyAllowed: count,
   newlyDenied: count,
   limited: count,
