@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { parseCheckpoint } from '../translog/index.ts'
 import { openLog } from './log.ts'
 import { decision, logFixture, origin, tenant } from './log-fixture.ts'
+import { createWalMover } from './wal-mover.ts'
 import { openWriteAheadLog, type WriteAheadLog } from './write-ahead-log.ts'
 
 /** A disk that takes what it is given when the test says so. */
@@ -147,4 +149,28 @@ test('after a power failure at any moment everything is there that was acknowled
   }
   await load
   await log.close()
+})
+
+test('a thread moves what was written into the file of the database, and appending goes on', async () => {
+  using place = logFixture()
+  const log = await place.open({ moveAfter: 1 })
+  for (let i = 0; i < 30; i++) assert.equal(await log.append(decision()), i)
+  // Without its write-ahead log the file has what was moved.
+  const copy = join(place.directory, 'moved.db')
+  copyFileSync(place.file, copy)
+  const db = new DatabaseSync(copy)
+  const { size } = db.prepare('SELECT count(*) AS size FROM records').get() ?? {}
+  db.close()
+  assert.ok(Number(size) >= 29, `${size} were moved`)
+  await log.close()
+  const again = await place.open()
+  assert.equal(again.status().size, 30)
+  await again.close()
+})
+
+test('what cannot be moved stays where it is: appending goes on', async () => {
+  const mover = createWalMover('/nowhere/at.db')
+  await mover.move()
+  await mover.move()
+  await mover.close()
 })

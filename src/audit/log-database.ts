@@ -19,9 +19,10 @@ export function openLogDatabase(path: string): DatabaseSync {
 
 // A record takes most of a kilobyte: on pages of the usual 4 kB a fifth of the file would be unused ends of pages, and
 // a group of records would be several times as many writes.
-const PAGE_SIZE = 16_384
-// How much the write-ahead log grows before it is moved into the file; larger means rarer and longer pauses.
-const CHECKPOINT_BYTES = 8 * 1024 * 1024
+export const PAGE_SIZE = 16_384
+// The write-ahead log is moved into the file by a thread (wal-mover.ts); where that does not get to it, SQLite does it
+// within a commit when it has grown this large.
+const CHECKPOINT_BYTES = 32 * 1024 * 1024
 
 // The size of pages is fixed with the first write, before the file is in write-ahead mode.
 function begin(path: string): void {

@@ -16,6 +16,7 @@ import { parseBodyText } from './body-text.ts'
 import type { LogOrigin } from './continuation.ts'
 import { AuditError } from './errors.ts'
 import { BODY_SCHEMA, encodeLeaf, parseLeaf } from './leaf.ts'
+import { NotBegun, NotSynced, Outdated } from './log-failure.ts'
 import type { LogKeys } from './log-keys.ts'
 import { logMigrations } from './log-tables.ts'
 import { GrowingSegment, SegmentWriter } from './postings.ts'
@@ -43,15 +44,6 @@ export interface LogFileOptions {
   /** How its write-ahead log is opened; as it is where left out. */
   readonly openWriteAheadLog?: ((path: string) => WriteAheadLog) | undefined
 }
-
-/** Thrown where nothing was changed yet: the same LogFile can be tried again. Everything else means: open it anew. */
-export class NotBegun extends Error {}
-
-/** Thrown where something was written, and is perhaps not on disk. */
-export class NotSynced extends Error {}
-
-/** Thrown, before anything was changed, where somebody else has written to the file since it was opened. */
-export class Outdated extends Error {}
 
 /**
  * The log as it stands in one open file, with the right edge of its tree in memory. Every change is one transaction

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
-import { errorText } from '../kernel/index.ts'
 import { equalHashes, type NoteSigner, signCheckpoint } from '../translog/index.ts'
 import { encodeBodyText } from './body-text.ts'
 import { AuditError } from './errors.ts'
-import { LogFile, type LogFileOptions, NotBegun, NotSynced, Outdated, type PreparedRecord } from './log-file.ts'
+import { PAGE_SIZE } from './log-database.ts'
+import { describeFailure, leavesInDoubt, NotBegun, Outdated, unavailable } from './log-failure.ts'
+import { LogFile, type LogFileOptions, type PreparedRecord } from './log-file.ts'
 import type { NewRecord } from './record.ts'
+import { createWalMover, type WalMover } from './wal-mover.ts'
 
 export interface LogWriterOptions extends LogFileOptions {
   /** The signers for a name of the log. */
@@ -15,6 +17,8 @@ export interface LogWriterOptions extends LogFileOptions {
   readonly onCheckpoint: (note: string) => void
   /** Records that may wait; more are refused with `log_overloaded`. */
   readonly queueLimit: number
+  /** Bytes of the write-ahead log, about, after which it is moved into the file. */
+  readonly moveAfter: number
   /** Milliseconds after an append at which a checkpoint covers it. */
   readonly checkpointDelay: number
   /** Called with each group of records once it is durable, and how many milliseconds that took. */
@@ -33,6 +37,10 @@ export class LogWriter {
   #draining = false
   // In the file, and not yet known to be on disk.
   #written: WrittenGroup | undefined
+  readonly #mover: WalMover
+  // About so many bytes have come since it was last moved.
+  #unmoved = 0
+  #isMoving = false
   #closed = false
   #failure: AuditError | undefined
   // Unlike a failure it does not pass by itself: only a new name lifts it.
@@ -47,6 +55,7 @@ export class LogWriter {
   /** Throws `log_unavailable`, `log_corrupt`. */
   constructor(options: LogWriterOptions) {
     this.#options = options
+    this.#mover = createWalMover(options.path)
     try {
       this.#file = new LogFile(options)
     } catch (error) {
@@ -139,7 +148,7 @@ export class LogWriter {
   }
 
   /** Writes what is waiting, then closes. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#settleNow()
     while (this.#queue.length > 0) {
@@ -152,10 +161,11 @@ export class LogWriter {
     clearTimeout(this.#checkpointTimer)
     this.#file?.close()
     this.#file = undefined
+    await this.#mover.close()
   }
 
   #schedule(): void {
-    if (this.#draining || this.#written !== undefined || this.#queue.length === 0) return
+    if (this.#draining || this.#written !== undefined || this.#isMoving || this.#queue.length === 0) return
     this.#draining = true
     setImmediate(() => {
       this.#draining = false
@@ -191,7 +201,18 @@ export class LogWriter {
     if (this.#written !== group) return
     if (error === undefined) this.#acknowledge(group)
     else this.#fail(error)
-    this.#schedule()
+    if (this.#unmoved >= this.#options.moveAfter) this.#move()
+    else this.#schedule()
+  }
+
+  // Nothing is appended meanwhile, so that all of it can be moved, and what comes next begins at its start again.
+  #move(): void {
+    this.#unmoved = 0
+    this.#isMoving = true
+    void this.#mover.move().then(() => {
+      this.#isMoving = false
+      this.#schedule()
+    })
   }
 
   #settleNow(): void {
@@ -208,6 +229,8 @@ export class LogWriter {
   #acknowledge({ batch, first, durable, started }: WrittenGroup): void {
     this.#written = undefined
     this.#durable = durable
+    for (const { text } of batch) this.#unmoved += text.length
+    this.#unmoved += PAGES_OF_A_COMMIT * PAGE_SIZE
     for (const [i, waiting] of batch.entries()) waiting.resolve(first + i)
     this.#scheduleCheckpoint()
     this.#options.onCommitted(first, batch, performance.now() - started)
@@ -283,7 +306,7 @@ export class LogWriter {
     this.#failure = failure
     this.#nextAttemptAt = performance.now() + (unchanged ? RETRY_BEGIN_AFTER : REOPEN_AFTER)
     if (!unchanged) {
-      this.#mustFlush ||= error instanceof NotSynced || isInputOutputError(error)
+      this.#mustFlush ||= leavesInDoubt(error)
       this.#giveUp(failure)
     }
     this.#retry ??= setTimeout(() => {
@@ -335,6 +358,9 @@ interface WrittenGroup {
   readonly started: number
 }
 
+// What a commit writes beside what the records take: pages that are not full yet, of the table and its index.
+const PAGES_OF_A_COMMIT = 6
+
 // Bounds how long one transaction holds up everything else in the process.
 const MAX_BATCH = 512
 // While the log can't be written: what an append may try again, and when it is tried without anybody asking.
@@ -374,32 +400,4 @@ function closeQuietly(file: LogFile | undefined): void {
   } catch {
     // It is given up in any case.
   }
-}
-
-function describeFailure(error: unknown): AuditError {
-  const cause = error instanceof NotBegun || error instanceof NotSynced ? error.cause : error
-  if (cause instanceof AuditError) return cause
-  const code = sqliteCode(cause)
-  if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) {
-    return new AuditError('log_corrupt', 'the log is damaged', { detail: errorText(cause), cause })
-  }
-  return unavailable(errorText(cause), cause)
-}
-
-function isInputOutputError(error: unknown): boolean {
-  return sqliteCode(error) === SQLITE_IOERR
-}
-
-const SQLITE_IOERR = 10
-const SQLITE_CORRUPT = 11
-const SQLITE_NOTADB = 26
-
-function sqliteCode(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('errcode' in error)) return undefined
-  // The low byte is the primary code.
-  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
-}
-
-function unavailable(detail: string, cause?: unknown): AuditError {
-  return new AuditError('log_unavailable', 'the log cannot be written', { detail, cause })
 }

@@ -51,6 +51,8 @@ export interface LogOptions {
   readonly headFile?: string
   /** Of the checkpoints of so many records in a row only the newest is kept; 4096 by default. */
   readonly checkpointSpacing?: number
+  /** Bytes of SQLite's write-ahead log, about, after which a thread moves it into the file; 8 MiB by default. */
+  readonly moveAfter?: number
   readonly meter?: LogMeter
   /** How the file is opened. Tests put a database in between that fails on demand. */
   readonly openDatabase?: (path: string) => DatabaseSync
@@ -156,6 +158,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       if (options.headFile !== undefined) keepHead(options.headFile, note)
     },
     queueLimit: options.queueLimit ?? 8192,
+    moveAfter: options.moveAfter ?? 8 * 1024 * 1024,
     checkpointDelay: Math.min(options.checkpointDelay ?? 250, 1000),
     openDatabase: options.openDatabase ?? openLogDatabase,
     openWriteAheadLog: options.openWriteAheadLog,
@@ -246,7 +249,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
       ...(writer.failure === undefined ? {} : { reason: writer.failure.message }),
       ...(writer.failure?.code === 'log_restored' ? { lost: lostRecords(writer.size, lost) } : {}),
     }),
-    close: async () => writer.close(),
+    close: () => writer.close(),
   }
 }
 

@@ -18,7 +18,16 @@ const keys = {
 const at: KillPoint | undefined = JSON.parse(process.env.SALLYPORT_KILL_AT ?? 'null') ?? undefined
 const opening = at === undefined ? {} : faultyDatabases(at.write, at.occurrence, FAULTS[at.fault], openLogDatabase)
 const pause = new Int32Array(new SharedArrayBuffer(4))
-const log = await openLog({ file, tenant, origin, keys, clock: systemClock, checkpointDelay: 20, ...opening })
+const log = await openLog({
+  file,
+  tenant,
+  origin,
+  keys,
+  clock: systemClock,
+  checkpointDelay: 20,
+  moveAfter: 500_000,
+  ...opening,
+})
 tell('open')
 // Nobody is to be left running where the kill does not come.
 setTimeout(() => process.exit(3), 20_000).unref()
