@@ -29,7 +29,7 @@ import { type ListBook, listBook } from './lists/list-book.ts'
 import type { WantedEntry } from './lists/lists.ts'
 import { lockOutCheck } from './lists/lock-out.ts'
 import { type Hours, localTime } from './local-time.ts'
-import { couldGoOn, decideInMode, knownEnforced, limitsObserved } from './modes/decide-in-mode.ts'
+import { couldGoOn, decideInMode, knownEnforced, limitsObserved, unaskedInMode } from './modes/decide-in-mode.ts'
 import { isDeniedNow } from './modes/denied-now.ts'
 import type { Mode } from './modes/mode-target.ts'
 import { modesInForce } from './modes/modes-in-force.ts'
@@ -59,6 +59,8 @@ export interface Access {
    * `question_invalid` for facts and attributes that are not of the types that the schema declares.
    */
   decide(ctx: Context, question: Question): Decision
+  /** A denial that was made without asking the policies: only observed where the place of the request is. */
+  deniedInMode(ctx: Context, question: Question, denial: Decision): Decision
   /**
    * Takes what these allowed decisions need before their actions begin (limits, single-use approvals): all of it, or
    * nothing. Whatever it rejects with means that nothing may be done.
@@ -204,6 +206,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
         // What the candidate was compared with decides no longer.
         if (set.revision !== known.set.revision) eye?.abandon(superseded())
         known = { ...known, set }
+        basis = set
       },
       onRoles(changes, nowDeclared) {
         const isOther = nowDeclared !== declared
@@ -221,6 +224,8 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     timeOf: undefined,
     world,
   }
+  /** Another one whenever policies, roles or modes are. */
+  let basis: object = known.set
   const builtIn = rolesOf(known.set.engine)
   const { actions } = describeSchema(foundation.schema)
   const recordedState = recordedStates({
@@ -347,13 +352,15 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
       known = { ...known, timeOf: hours === undefined ? undefined : timeIn(hours) }
       windows = windowsIn(hours?.timeZone ?? 'UTC')
     },
+    deniedInMode: (ctx, question, denial) => unaskedInMode(ctx, question, denial, known),
     isDeniedNow: (asker, recorded) => isDeniedNow(asker, recorded, known),
     setModes(modes) {
       known = { ...known, modes: modesInForce(modes) }
+      basis = {}
     },
     revision: () => known.set.revision,
     recordedState: (ctx, resource) => recordedState(ctx.caller.chain, resource),
-    basis: () => known.set,
+    basis: () => basis,
     recordedInputs: (question, decision) => recordedInputs(question, decision, known.set.reads),
     keepStates: (version, listener) => world.keep(version, listener),
     *state() {

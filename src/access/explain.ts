@@ -1,7 +1,8 @@
 import type { Context } from '../kernel/index.ts'
 import { askingIn } from './approvals/needed-approval.ts'
-import { decideForChain, judgeChain, type Known, prepare } from './decide-chain.ts'
+import { judgeChain, type Known, prepare } from './decide-chain.ts'
 import { layerText } from './layers.ts'
+import { decideInMode } from './modes/decide-in-mode.ts'
 import type { Decision, Question } from './question.ts'
 
 /** A decision for somebody to read. */
@@ -16,7 +17,7 @@ export interface Explanation {
  * how it was decided.
  */
 export function explainTo(viewer: Context, ctx: Context, question: Question, known: Known): Explanation {
-  const decision = decideForChain(ctx, question, known)
+  const decision = decideInMode(ctx, question, known)
   if (!mayKnow(viewer, known)) {
     const { decision: outcome, revision } = decision
     return { decision: { decision: outcome, reasons: [], errors: [], revision, facts: {} }, text: [] }
@@ -25,6 +26,7 @@ export function explainTo(viewer: Context, ctx: Context, question: Question, kno
     decision,
     text: [
       ...linkTexts(ctx, question, known),
+      ...observedTexts(decision),
       ...approvalTexts(ctx, question, decision, known),
       ...policyTexts(decision, known),
     ],
@@ -57,6 +59,10 @@ function linkTexts(ctx: Context, question: Question, known: Known): readonly str
       ({ policy, title, why }) => `refused by ${policy}: ${title ?? ''}${why === undefined ? '' : ` (${why})`}`,
     ),
   ]
+}
+
+function observedTexts({ observed }: Decision): readonly string[] {
+  return observed === undefined ? [] : [`refuses nothing: ${observed.by.join(', ')} in observe`]
 }
 
 /** What an approval has done, or would do. */

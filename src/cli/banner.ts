@@ -26,5 +26,8 @@ export function bannerOf(summary: Summary, version: string, readyMs: number): st
   } else {
     lines.push('', `  data in ${summary.data}; tenants: ${summary.tenants.join(', ')}`)
   }
+  for (const { tenant, targets } of summary.observed) {
+    lines.push('', `  OBSERVE: nothing is refused in ${tenant} for ${targets.join(', ')}`)
+  }
   return [...lines, '', 'Ctrl-C stops it.'].join('\n')
 }

@@ -11,6 +11,7 @@ import { modeCommand } from './commands/mode.ts'
 import { packsCommand } from './commands/packs.ts'
 import { policyCommand } from './commands/policy.ts'
 import { principalsCommand } from './commands/principals.ts'
+import { standingCommand } from './commands/standing.ts'
 import { startCommand } from './commands/start.ts'
 import { resumeCommand, suspendCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
@@ -37,6 +38,7 @@ export function sallyport(): Command {
 
   for (const command of [
     startCommand(),
+    standingCommand(),
     accessCommand(),
     applyCommand(),
     decideCommand(),

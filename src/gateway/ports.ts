@@ -16,7 +16,16 @@ export interface GatewayPorts {
   readonly authorization: Pick<AuthorizationServer, 'authenticateBearer' | 'challenge'>
   readonly access: Pick<
     Access,
-    'decide' | 'ask' | 'reserve' | 'couldAllow' | 'revision' | 'basis' | 'recordedState' | 'recordedInputs' | 'lists'
+    | 'decide'
+    | 'deniedInMode'
+    | 'ask'
+    | 'reserve'
+    | 'couldAllow'
+    | 'revision'
+    | 'basis'
+    | 'recordedState'
+    | 'recordedInputs'
+    | 'lists'
   >
   readonly log: Pick<Log, 'append'>
   readonly catalog: Catalog

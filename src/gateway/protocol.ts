@@ -67,6 +67,8 @@ export interface Asked extends Question {
   readonly call?: ArgumentOrigins | CallFacts | 'unknown'
   /** Denied without asking, because it cannot be decided: why, in words for the caller. */
   readonly undecidable?: string
+  /** Only proposed to a client, which reads it as it likes: where denials are observed, so is this. */
+  readonly isOnlyProposed?: true
 }
 
 /** What a request asks for, before anything is decided. */

@@ -22,6 +22,7 @@ test('what happens is counted, and what is asked for is asked when somebody read
     { status: () => ({ writable: true, size, waiting: 4 }) },
     { list: async () => [{ ...target, lag: size - 3, lagSeconds: 7, refused: 2 }] },
     { status: () => ({ witnesses: 3, answering: 2, size: 5 }) },
+    { list: () => [] },
   )
   metrics.meter.committed(3, 2)
   metrics.meter.committed(5, 30)

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { type Access, type LimitMeter, verdictOf } from '../access/index.ts'
+import { type Access, type LimitMeter, type Modes, verdictOf } from '../access/index.ts'
 import type { Exports, Log, LogMeter } from '../audit/index.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
 import type { Witnessing } from './witnesses.ts'
@@ -12,7 +12,12 @@ export interface Metrics {
   /** The decision point, with the time that it takes. */
   measured(access: Access): Access
   /** From here on, what the log and the exports say of themselves is asked whenever somebody reads. */
-  watch(log: Pick<Log, 'status'>, exports: Pick<Exports, 'list'>, witnessing: Pick<Witnessing, 'status'>): void
+  watch(
+    log: Pick<Log, 'status'>,
+    exports: Pick<Exports, 'list'>,
+    witnessing: Pick<Witnessing, 'status'>,
+    modes: Pick<Modes, 'list'>,
+  ): void
   /** The text format of Prometheus. */
   text(): Promise<string>
   /** Every metric, for docs/reference/metrics.md. */
@@ -97,12 +102,13 @@ export function createMetrics(): Metrics {
         return answer
       },
     }),
-    watch(log, exports, witnessing) {
+    watch(log, exports, witnessing, modes) {
       refresh = async () => {
         setLog(gauges, log.status())
         const { answering, size } = witnessing.status()
         gauges.answering.set(answering)
         gauges.witnessed.set(size)
+        gauges.observed.set(modes.list().filter(({ mode }) => mode === 'observe').length)
         setExports(gauges, await exports.list())
       }
     },
@@ -128,6 +134,7 @@ function gaugesOf(registers: Registry[]) {
     writable: gauge('sallyport_log_writable', '1 while the log can be written, else 0; at 0 every request is refused.'),
     answering: gauge('sallyport_log_witnesses_answering', 'Witnesses that cosigned when they were asked last.'),
     witnessed: gauge('sallyport_log_witnessed_records', 'Records that enough witnesses have cosigned since the start.'),
+    observed: gauge('sallyport_modes_observed', 'Targets that stand in observe; above 0, something refuses nothing.'),
     lag: perTarget('sallyport_export_lag_records', 'Records that an export target is behind the log.'),
     lagSeconds: perTarget('sallyport_export_lag_seconds', 'Age of the oldest record that a target does not have.'),
     failing: perTarget('sallyport_export_failing', '1 while the last delivery to a target failed, else 0.'),

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { modeTargetText } from '../access/index.ts'
 import { createHttpServer } from '../http/index.ts'
 import { parseTenantId, systemClock, type TenantId } from '../kernel/index.ts'
 import { openMasterKey } from '../keys/index.ts'
@@ -22,6 +23,8 @@ export interface Summary {
   readonly url: string
   readonly data: string
   readonly tenants: readonly string[]
+  /** What of which tenant stands in observe: nothing is refused there. */
+  readonly observed: readonly { readonly tenant: string; readonly targets: readonly string[] }[]
   readonly demo: DemoSummary | undefined
 }
 
@@ -90,6 +93,7 @@ export async function startSallyport(config: Config, options: StartOptions): Pro
         url: publicUrl,
         data: config.data,
         tenants: [...tenants.keys()],
+        observed: observedIn(tenants.values()),
         demo: demo?.summary,
       },
       close: unwind,
@@ -114,6 +118,15 @@ async function openTenants(
   const tenant = await openTenant(demo.tenant, { ...deps, environment: { ...deps.environment, ...demo.environment } })
   tenants.set(demo.tenant, tenant)
   await demo.seed(tenant)
+}
+
+function observedIn(tenants: Iterable<Tenant>): Summary['observed'] {
+  return [...tenants]
+    .map(({ id, modes }) => {
+      const observed = modes.list().filter(({ mode }) => mode === 'observe')
+      return { tenant: id, targets: observed.map(({ target }) => modeTargetText(target)) }
+    })
+    .filter(({ targets }) => targets.length > 0)
 }
 
 async function closeAll(tenants: ReadonlyMap<TenantId, Tenant>): Promise<void> {

@@ -190,7 +190,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     report: (target, error) => deps.log.warn({ err: error, tenant: id, target }, 'records could not be exported'),
   })
   const measured = metrics.measured(access)
-  metrics.watch(log, exports, witnessing)
+  metrics.watch(log, exports, witnessing, modes)
   const gateway = createGateway({
     tenant: id,
     clock,

@@ -39,6 +39,18 @@ function deniedInMode(ctx: Context, question: Question, decision: Decision, know
   return { ...decision, observed, ...(enforced.approval === undefined ? {} : { approval: enforced.approval }) }
 }
 
+/** A denial of what no policy could be asked about. */
+export function unaskedInMode(ctx: Context, question: Question, denial: Decision, known: Known): Decision {
+  const { modes } = known
+  if (modes === undefined || isAdministration(question, known)) return denial
+  const places = placesOf(ctx, question, known)
+  const by = observedBy(places, modes.modes)
+  if (by.length === 0) return denial
+  const judged = judgeChain(ctx, { ...question, call: 'unknown' }, leniently(known))
+  if (isNeverObserved(judged, known)) return denial
+  return { ...denial, observed: { by, at: [...places.projects, ...places.routes] } }
+}
+
 /** What would help is what helps against those who refuse; what is only observed stands in nobody's way. */
 function withHelpOf({ advice, remedy, withheld }: Decision, decision: Decision): Decision {
   const { advice: _, remedy: __, withheld: ___, ...rest } = decision

@@ -6,6 +6,7 @@ import { parseResource, type Resource } from './resource-argument.ts'
 
 const answerSchema = z.object({
   decision: z.enum(['allow', 'deny']),
+  observed: z.object({ by: z.array(z.string()) }).optional(),
   reasons: z.array(z.object({ policy: z.string(), title: z.string().optional(), why: z.string().optional() })),
   errors: z.array(z.object({ policy: z.string(), message: z.string() })),
   revision: z.string(),
@@ -63,7 +64,8 @@ function split(text: string): [string, string] {
 }
 
 function describe(answer: Answer): string {
-  const lines = [`${answer.decision}  (policy revision ${answer.revision})`]
+  const mode = answer.observed === undefined ? '' : `, only observed (${answer.observed.by.join(', ')})`
+  const lines = [`${answer.decision}${mode}  (policy revision ${answer.revision})`]
   for (const { policy, title, why } of answer.reasons) {
     lines.push(`  ${policy}${title === undefined ? '' : `: ${title}`}`)
     if (why !== undefined) lines.push(`    because ${why}`)

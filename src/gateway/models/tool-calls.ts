@@ -46,18 +46,22 @@ function factsOf(
   call: ToolCall,
   tool: ToolEntry | undefined,
   ports: Known,
-): Pick<Asked, 'call' | 'argumentsDigest' | 'undecidable'> {
+): Pick<Asked, 'call' | 'argumentsDigest' | 'undecidable' | 'isOnlyProposed'> {
   const args = argumentsOf(call)
   if (args === undefined || call.name === '' || call.name.length > LONGEST_NAME) {
-    return { undecidable: 'let the model try again: what it wrote is not one readable JSON object' }
+    return undecided('let the model try again: what it wrote is not one readable JSON object')
   }
   try {
     if (tool !== undefined) checkArgumentNames(tool, args)
     return { call: ports.origin.originsOf(conversationOf(ctx), args), argumentsDigest: digestJson(args) }
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    return { undecidable: error.publicMessage }
+    return undecided(error.publicMessage)
   }
+}
+
+function undecided(why: string): Pick<Asked, 'call' | 'undecidable' | 'isOnlyProposed'> {
+  return { call: 'unknown', undecidable: why, isOnlyProposed: true }
 }
 
 /** `undefined` for what is no JSON object, or one that two readers could understand differently. */

@@ -8,11 +8,12 @@ export function decide(ctx: Context, questions: readonly Asked[], access: Gatewa
   return questions.map((question) =>
     question.undecidable === undefined
       ? access.decide(ctx, question)
-      : refusal(question.undecidable, access.revision()),
+      : refusal(ctx, question, question.undecidable, access),
   )
 }
 
 /** A denial of what no policy could be asked about. */
-function refusal(remedy: string, revision: string): Decision {
-  return { decision: 'deny', reasons: [], errors: [], revision, remedy, facts: {} }
+function refusal(ctx: Context, question: Asked, remedy: string, access: GatewayPorts['access']): Decision {
+  const denial = { decision: 'deny', reasons: [], errors: [], revision: access.revision(), remedy, facts: {} } as const
+  return question.isOnlyProposed === true ? access.deniedInMode(ctx, question, denial) : denial
 }

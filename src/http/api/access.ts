@@ -37,6 +37,10 @@ export const accessRoutes: readonly Route[] = [
     }),
     answer: z.object({
       decision: z.enum(['allow', 'deny']),
+      observed: z
+        .object({ by: z.array(z.string()), at: z.array(z.string()) })
+        .optional()
+        .describe('on a denial that refuses nothing: by which modes'),
       reasons: z.array(z.unknown()),
       errors: z.array(z.unknown()),
       revision: z.string(),
