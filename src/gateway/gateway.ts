@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Directory } from '../identity/index.ts'
-import type { Caller, Context, PrincipalId } from '../kernel/index.ts'
+import { type Caller, type Context, isAnonymous, type PrincipalId } from '../kernel/index.ts'
 import type { AuthorizationServer } from '../oauth/index.ts'
 import { deferOutcomes } from './deferred-outcomes.ts'
 import { GatewayError } from './errors.ts'
@@ -47,7 +47,10 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface GatewayOptions extends Omit<GatewayPorts, 'origin' | 'forward' | 'streams' | 'authorization'> {
+export interface GatewayOptions
+  extends Omit<GatewayPorts, 'origin' | 'forward' | 'streams' | 'authorization' | 'letsAnonymous'> {
+  /** Nobody is let through unidentified without it. */
+  readonly letsAnonymous?: GatewayPorts['letsAnonymous']
   readonly authorization: Pick<AuthorizationServer, 'authenticateBearer' | 'challenge' | 'isRevoked' | 'onRevoked'>
   /** An own one by default. */
   readonly origin?: OriginMemory
@@ -65,11 +68,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const client = openUpstreamClient(catalog)
   const log = deferOutcomes(options.log)
   const isLost = (caller: Caller): boolean => authorization.isRevoked(caller) || isKeyGone(caller, directory)
+  const letsAnonymous = options.letsAnonymous ?? (() => false)
+  // Whether an anonymous caller may go on is decided on with its stream; it is nobody who could lose a standing.
   const holds = (caller: Caller): boolean =>
-    !isLost(caller) && caller.chain.every(({ id }) => directory.inGoodStanding(id))
+    isAnonymous(caller) || (!isLost(caller) && caller.chain.every(({ id }) => directory.inGoodStanding(id)))
   const streams = new OpenStreams({ clock, holds, basis: () => access.basis() })
   const ports: GatewayPorts = {
     ...options,
+    letsAnonymous,
     log,
     origin: options.origin ?? createOriginMemory(clock),
     forward: client.send,

@@ -27,6 +27,11 @@ export interface GatewayPorts {
     | 'recordedInputs'
     | 'lists'
   >
+  /**
+   * Whether callers that cannot be identified are let through to what is asked for there; `audience` is the path below
+   * the tenant's URL.
+   */
+  readonly letsAnonymous: (gate: 'models' | 'tools', audience: string) => boolean
   readonly log: Pick<Log, 'append'>
   readonly catalog: Catalog
   readonly origin: OriginMemory

@@ -1,11 +1,14 @@
 import { z } from 'zod'
-import { parsePrincipalId } from '../kernel/index.ts'
+import { ANONYMOUS, parsePrincipalId } from '../kernel/index.ts'
 import { parseSections, type Sections } from './manifest-sections.ts'
 import { parsePublicJwk } from './public-jwk.ts'
 import { heldRole, heldRoleKey, roleEntry } from './role-assignment.ts'
 
 const NAME_RULE = 'must be 1 to 128 letters, digits, `.`, `_`, `@` or `-`, first and last a letter or digit'
-const id = z.string().refine((text) => parsePrincipalId(text) !== undefined, NAME_RULE)
+const id = z
+  .string()
+  .refine((text) => parsePrincipalId(text) !== undefined, NAME_RULE)
+  .refine((text) => text !== ANONYMOUS.id, '`anonymous` is whoever cannot be identified')
 const title = z.string().min(1).max(200)
 const ids = z.array(id).refine((list) => new Set(list).size === list.length, 'must not name anything twice')
 

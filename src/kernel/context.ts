@@ -10,10 +10,10 @@ export interface PrincipalRef {
 
 /**
  * How the caller of this request proved who it is. `at` in milliseconds since the epoch. `asserted` is the word of an
- * enforcement point that asks for a decision about somebody else.
+ * enforcement point that asks for a decision about somebody else, `none` a caller whom a route lets through unidentified.
  */
 export interface Authentication {
-  readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key' | 'asserted'
+  readonly method: 'private_key_jwt' | 'client_secret' | 'gateway_key' | 'asserted' | 'none'
   readonly at: number
   /** What was used (RFC 8176), where people proved who they are. */
   readonly factors?: readonly string[]

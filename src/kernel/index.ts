@@ -1,3 +1,4 @@
+export { ANONYMOUS, isAnonymous } from './anonymous.ts'
 export { canonicalJson, digestJson, type Json } from './canonical-json.ts'
 export { type Clock, type FakeClock, fakeClock, systemClock } from './clock.ts'
 export {

@@ -53,6 +53,20 @@ function credentialOf(headers: IncomingHttpHeaders): string {
 // RFC 6750 §2.1: b64token
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
 
+/**
+ * Whether a request brings no credential, or one that cannot have been of ours: neither a gateway key nor a token. Who
+ * brings two, or one that looks like ours and does not hold, has failed to say who it is.
+ */
+export function isUnidentified({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): boolean {
+  if (authorization !== undefined && apiKey !== undefined) return false
+  const credential = authorization === undefined ? (apiKey ?? '') : (BEARER.exec(authorization)?.[1] ?? '')
+  if (typeof credential !== 'string') return false
+  return !credential.startsWith(KEY_PREFIX) && !TOKEN.test(credential)
+}
+
+// RFC 7515 §7.1: three parts. Whose token it is only its signature says.
+const TOKEN = /^[^.]*\.[^.]*\.[^.]*/
+
 function authenticateKey(secret: string, audience: string, deps: BearerDeps): Authenticated {
   const key = deps.directory.gatewayKey(secret)
   if (key === undefined) throw invalidToken('unknown gateway key')

@@ -4,7 +4,7 @@ export {
   type AuthorizationServerOptions,
   createAuthorizationServer,
 } from './authorization-server.ts'
-export type { Authenticated } from './bearer.ts'
+export { type Authenticated, isUnidentified } from './bearer.ts'
 export { OAuthError, type OAuthErrorCode } from './errors.ts'
 export type { AuthorizationServerMetadata } from './metadata.ts'
 export type { RecordToken, TokenEvent } from './token-event.ts'

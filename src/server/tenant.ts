@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Logger } from 'pino'
 import {
+  type Access,
   createBinding,
   isPermitted,
   openAccess,
@@ -23,7 +24,7 @@ import {
 } from '../gateway/index.ts'
 import { accessRequestEndpoint, type TenantFace, traceOf } from '../http/index.ts'
 import { openDirectory } from '../identity/index.ts'
-import { type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
+import { ANONYMOUS, type Clock, type Context, newTxn, type PrincipalId, type TenantId } from '../kernel/index.ts'
 import { type MasterKey, openKeyRing } from '../keys/index.ts'
 import { createAuthorizationServer } from '../oauth/index.ts'
 import type { Stores } from '../store/index.ts'
@@ -116,7 +117,15 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
   })
   access.setApprovals(approvals)
   const lists = await openLists({ store, book: access.lists, clock, actions: access.actionNames })
-  const modes = await openModes({ store, clock, enforce: access.setModes })
+  const modes = await openModes({
+    store,
+    clock,
+    enforce(set, isOpen) {
+      access.setModes(set)
+      // Who cannot be identified is somebody for policies only while such callers are let through.
+      access.putEntities('anonymous', isOpen ? [anonymousEntity(id)] : [])
+    },
+  })
   const metrics = createMetrics()
   const { log, logKeys } = await openTenantLog(id, { stores, clock, issuer, keyRing, meter: metrics.meter })
   const witnessing = await keepWitnessed({
@@ -198,6 +207,8 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     authorization,
     directory,
     access: measured,
+    letsAnonymous: (gate, audience) =>
+      modes.letsAnonymous(gate, gate === 'tools' ? audience.split('/').at(-1) : undefined),
     log,
     catalog,
     ended: metrics.ended,
@@ -292,6 +303,12 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
       await log.close()
     },
   }
+}
+
+function anonymousEntity(tenant: TenantId): Parameters<Access['putEntities']>[1][number] {
+  const { kind: type, id } = ANONYMOUS
+  const attrs = { name: 'whoever cannot be identified', status: 'active' }
+  return { uid: { type, id }, attrs, parents: [{ type: 'Tenant', id: tenant }] }
 }
 
 /** For what Sallyport does of its own accord: it stands in no directory, so nothing is ever permitted to it. */

@@ -19,13 +19,16 @@ const found = z.array(
     body: z.looseObject({
       decision: z.string(),
       action: z.string(),
+      chain: z.array(z.object({ kind: z.string(), id: z.string() })),
+      authentication: z.looseObject({ method: z.string() }).optional(),
+      reasons: z.array(z.looseObject({ policy: z.string() })),
       observed: z.object({ by: z.array(z.string()), at: z.array(z.string()) }).optional(),
     }),
     outcome: z.looseObject({ status: z.string() }).optional(),
   }),
 )
 
-async function rollout() {
+function rollout() {
   return { client: apiClient(house.credentials, 'rollout') }
 }
 
@@ -75,7 +78,7 @@ test('what is forbidden goes through in observe, is recorded as it would be, and
 })
 
 test('a switch fails when something else would start to fail than was shown', async () => {
-  const { client } = await rollout()
+  const { client } = rollout()
   const preview = z.looseObject({ digest: z.string(), since: z.string(), groupCount: z.number() })
   await client.call('POST', '/api/modes', { target: 'route:models', mode: 'observe' })
   const { token } = await accessToken(house.credentials, 'outsider')
@@ -95,7 +98,7 @@ test('a switch fails when something else would start to fail than was shown', as
 })
 
 test('what the policies permit by now is not among what would start to fail', async () => {
-  const { client } = await rollout()
+  const { client } = rollout()
   await client.call('POST', '/api/modes', { target: 'upstream:demo-openai', mode: 'observe' })
   const { token } = await accessToken(house.credentials, 'outsider')
   await openaiClient(house.credentials, token).chat.completions.create({ ...asking, model: 'demo-slow' })
@@ -116,4 +119,65 @@ test('nobody switches without the right to, and no agent does', async () => {
   }
   const { stdout } = await house.sallyport.cli('mode', '--as', 'rollout')
   assert.match(stdout, /tenant +enforce/)
+})
+
+test('who cannot be identified goes through as nobody known, only while the route says so and is observed', async () => {
+  const { client } = rollout()
+  const call = async (headers: Record<string, string>) => {
+    const answer = await fetch(`${house.credentials.gateway.openai}/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(asking),
+    })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  const foreign = { authorization: 'Bearer sk-an-old-key-of-the-upstream' }
+  assert.equal(await call({}), 401)
+  await client.call('POST', '/api/modes', { target: 'tenant', mode: 'observe' })
+  assert.equal(await call(foreign), 401)
+  await assert.rejects(
+    client.call('POST', '/api/modes', { target: 'tenant', mode: 'observe', identify: 'optional' }),
+    /only `route:models` and `route:tools` let callers through unidentified/,
+  )
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'observe', identify: 'optional' })
+  for (const headers of [{}, foreign, { 'x-api-key': 'another' }]) assert.equal(await call(headers), 200)
+  const key = await house.key('chat-app')
+  await succeed(house.sallyport, 'suspend', 'chat-app')
+  // What is ours and does not hold, or is held back, is refused as everywhere.
+  assert.equal(await call({ authorization: `Bearer ${key}` }), 403)
+  assert.equal(await call({ authorization: `Bearer ${key.slice(0, -4)}AAAA` }), 401)
+  assert.equal(await call({ authorization: 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.' }), 401)
+  assert.equal(await call({ ...foreign, 'x-api-key': 'another' }), 401)
+  await assert.rejects(mcpClient(house.credentials, 'office', 'sk-nobody'))
+
+  const [record] = await observedDenials('--principal', 'anonymous')
+  assert.deepEqual(record?.body.chain, [{ kind: 'Service', id: 'anonymous' }])
+  assert.equal(record?.body.authentication?.method, 'none')
+  assert.deepEqual(
+    record?.body.reasons.map(({ policy }) => policy),
+    ['foundation/unidentified'],
+  )
+  const preview = await client.call('POST', '/api/modes/preview', { target: 'route:models', mode: 'enforce' })
+  assert.match(JSON.stringify(preview), /Service::anonymous/)
+
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'observe' })
+  assert.equal(await call(foreign), 401)
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'unset', preview: 'any' })
+  await client.call('POST', '/api/modes', { target: 'tenant', mode: 'unset', preview: 'any' })
+})
+
+test('who is let through unidentified reaches nothing but the gateway, and cannot be declared', async () => {
+  const { client } = rollout()
+  await client.call('POST', '/api/modes', { target: 'route:tools', mode: 'observe', identify: 'optional' })
+  const { issuer } = house.credentials
+  for (const path of ['/api/modes', '/api/records', '/api/principals', '/access/v1/evaluation']) {
+    assert.equal((await fetch(`${issuer}${path}`)).status === 200, false, path)
+  }
+  const client2 = await mcpClient(house.credentials, 'office', 'sk-nobody')
+  assert.ok((await client2.listTools()).tools.length > 0)
+  await client2.close()
+  await assert.rejects(house.apply({ services: { anonymous: { name: 'Me' } } }), /whoever cannot be identified/)
+  await client.call('POST', '/api/modes', { target: 'route:tools', mode: 'unset', preview: 'any' })
+  await assert.rejects(mcpClient(house.credentials, 'office', 'sk-nobody'))
 })

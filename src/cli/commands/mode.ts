@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { Argument, Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { z } from 'zod'
 import type { ApiClient } from '../client.ts'
 import { CliError } from '../errors.ts'
@@ -8,7 +8,9 @@ import { sessionOf } from '../session.ts'
 import { secondsOf } from './duration-argument.ts'
 
 const setSchema = z.object({
-  modes: z.array(z.object({ target: z.string(), mode: z.string(), setBy: z.string(), setAt: z.string() })),
+  modes: z.array(
+    z.object({ target: z.string(), mode: z.string(), identify: z.string(), setBy: z.string(), setAt: z.string() }),
+  ),
 })
 const switchedSchema = z.object({ target: z.string(), mode: z.string(), before: z.string() })
 const previewSchema = z.object({
@@ -59,6 +61,12 @@ export function modeCommand(): Command {
     .option('--project-layer <project>', 'what the policies of the project refuse')
     .option('--agent <agent>', 'what the policies of the agent refuse')
     .option('--agent-type <type>', 'what the policies of the agent type refuse')
+    .addOption(
+      new Option(
+        '--identify <whether>',
+        'with `observe --route models` or `tools`: let through who cannot be identified',
+      ).choices(['required', 'optional']),
+    )
     .option('--since <duration>', 'how far back observed denials are looked at, as in `12h`, `7d`', secondsOf)
     .option('--yes', 'switch without asking, whatever starts to fail')
     .option('--dry-run', 'only show what would start to fail')
@@ -79,12 +87,13 @@ interface TargetOptions {
 
 interface SetOptions extends TargetOptions {
   readonly since?: number
+  readonly identify?: string
   readonly yes?: boolean
   readonly dryRun?: boolean
 }
 
 async function setMode(wanted: string, options: SetOptions, client: ApiClient, output: Output): Promise<void> {
-  const { since, yes = false, dryRun = false } = options
+  const { since, identify, yes = false, dryRun = false } = options
   const asked = {
     target: targetOf(options),
     mode: wanted,
@@ -105,7 +114,10 @@ async function setMode(wanted: string, options: SetOptions, client: ApiClient, o
     process.exitCode = UNCONFIRMED
     return
   }
-  const body = preview === undefined ? asked : { ...asked, preview: yes ? 'any' : preview.digest }
+  const body =
+    preview === undefined
+      ? { ...asked, ...(identify === undefined ? {} : { identify }) }
+      : { ...asked, preview: yes ? 'any' : preview.digest }
   const done = switchedSchema.parse(await client.call('POST', '/api/modes', body))
   output.data(done, () => `${done.target}: ${done.mode} (was ${done.before})`)
 }
@@ -174,6 +186,11 @@ function modesText(modes: readonly ModeSet[]): string {
   if (modes.length === 0) return 'everything is enforced'
   return table([
     ['what', 'mode', 'since', 'set by'],
-    ...modes.map(({ target, mode, setAt, setBy }) => [target, mode, setAt, setBy]),
+    ...modes.map(({ target, mode, identify, setAt, setBy }) => [
+      target,
+      identify === 'optional' ? `${mode}, who cannot be identified too` : mode,
+      setAt,
+      setBy,
+    ]),
   ])
 }

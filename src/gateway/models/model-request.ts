@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Amounts, Decision } from '../../access/index.ts'
 import { isPermitted, mayGoOn } from '../../access/index.ts'
-import type { Context, Json } from '../../kernel/index.ts'
+import { type Context, isAnonymous, type Json } from '../../kernel/index.ts'
 import type { Model, UpstreamKind } from '../catalog/index.ts'
 import { GatewayError } from '../errors.ts'
 import { hasTooManyMembers } from '../json-members.ts'
@@ -210,6 +210,7 @@ export function upstreamHeaders(
   const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'sallyport' }
   for (const name of passed) {
     const value = request.headers[name]
+    if (name === IDEMPOTENCY && isAnonymous(ctx.caller)) continue
     if (typeof value === 'string') headers[name] = name === IDEMPOTENCY ? ownIdempotencyKey(ctx, value) : value
   }
   // W3C Trace Context §3.2: the caller's own position in the trace where it sent one, else the root.

@@ -1,4 +1,4 @@
-import { actorOf, type Context, newTxn, parseTxn } from '../../kernel/index.ts'
+import { actorOf, type Context, isAnonymous, newTxn, parseTxn } from '../../kernel/index.ts'
 import { GatewayError } from '../errors.ts'
 import { conversationOf, type GatewayPorts } from '../ports.ts'
 import type { Arrival } from '../protocol.ts'
@@ -23,7 +23,8 @@ export function goOn(ctx: Context, arrival: Arrival, ports: GatewayPorts): Conte
     ports.origin.begin(conversationOf(begun))
     return begun
   }
-  const txn = parseTxn(asked)
+  // All of them have one name: what one of them was told is not another's.
+  const txn = isAnonymous(ctx.caller) ? undefined : parseTxn(asked)
   const continued = txn === undefined ? ctx : { ...ctx, txn }
   if (txn === undefined || !ports.origin.knows(conversationOf(continued))) {
     throw new GatewayError(

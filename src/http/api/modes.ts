@@ -27,6 +27,8 @@ const since = z.iso
   .optional()
   .meta({ description: 'from when on observed denials are looked at; seven days ago without it' })
 
+const identify = z.enum(['required', 'optional'])
+
 const shape = { target, mode: wanted, since }
 
 const DAY = 86_400_000
@@ -44,12 +46,13 @@ export const modeRoutes: readonly Route[] = [
     summary: 'Say what is enforced, and what is only observed',
     action: 'policy:read',
     answer: z.object({
-      modes: z.array(z.object({ target: z.string(), mode, setBy: z.string(), setAt: z.string() })),
+      modes: z.array(z.object({ target: z.string(), mode, identify, setBy: z.string(), setAt: z.string() })),
     }),
     handle: async ({ tenant }) => ({
-      modes: tenant.modes.list().map(({ target, mode, setBy, setAt }) => ({
+      modes: tenant.modes.list().map(({ target, mode, identify, setBy, setAt }) => ({
         target: modeTargetText(target),
         mode,
+        identify,
         setBy,
         setAt: new Date(setAt).toISOString(),
       })),
@@ -108,6 +111,9 @@ export const modeRoutes: readonly Route[] = [
     action: 'policy:mode',
     body: z.strictObject({
       ...shape,
+      identify: identify
+        .optional()
+        .meta({ description: 'with `observe` of a gate: whether callers are let through that cannot be identified' }),
       preview: z.string().max(128).optional().meta({
         description:
           'the digest of the preview that was looked at, or `any`; for all but `observe`, which makes nothing fail',
@@ -117,11 +123,13 @@ export const modeRoutes: readonly Route[] = [
     handle: async ({ tenant, ctx, body, note }) => {
       const parsed = targetOf(body.target)
       if (body.mode !== 'observe') await checkPreview(tenant, ctx, body)
-      const before = (await tenant.modes.set(parsed, modeOf(body.mode), actorOf(ctx.caller).id)) ?? 'unset'
+      const before =
+        (await tenant.modes.set(parsed, modeOf(body.mode), actorOf(ctx.caller).id, body.identify)) ?? 'unset'
       note({
         target: body.target,
         before,
         mode: body.mode,
+        ...(body.identify === undefined ? {} : { identify: body.identify }),
         ...(body.preview === undefined ? {} : { preview: body.preview }),
       })
       return { target: body.target, mode: body.mode, before }
