@@ -22,9 +22,7 @@ test('the files and commands of the page about observing do what it shows', asyn
     const shown = consoleBlocks(page)
     assert.ok(shown.length > 8)
     const commands = shown.map(({ command }) =>
-      command
-        .replaceAll('localhost:8420', host)
-        .replaceAll('acme/bob', `${folder}/bob`)
+      command.replaceAll('localhost:8420', host).replaceAll('acme/bob', `${folder}/bob`),
     )
     const path = `${dirname(process.execPath)}:${process.env.PATH ?? ''}`
     const env = { ...process.env, PATH: path, SALLYPORT_CREDENTIALS: credentials }
