@@ -1,3 +1,4 @@
+export { type ConstantShape, constantShape, shapeText } from './constant-shape.ts'
 export {
   describeSchema,
   type SchemaAction,

@@ -126,21 +126,24 @@ function failing(expression: Expression): Expression | undefined {
 }
 
 function shadowed(all: readonly Demands[], isKnownIn: IsKnownIn, canShadow: CanShadow): readonly LintFinding[] {
+  const names = all.map(namesOf)
+  const counts = new Map<string, number>()
+  for (const own of names) for (const name of own) counts.set(name, (counts.get(name) ?? 0) + 1)
   const byKey = new Map<string, number[]>()
-  all.forEach((demands, index) => {
-    const key = ownKey(demands)
+  names.forEach((own, index) => {
+    const key = rarest(own, counts)
     const list = byKey.get(key)
     if (list === undefined) byKey.set(key, [index])
     else list.push(index)
   })
   return all.flatMap((special, index) => {
-    const candidates = new Set(keysOf(special).flatMap((key) => byKey.get(key) ?? []))
+    const candidates = new Set([...(names[index] ?? []), ANY].flatMap((key) => byKey.get(key) ?? []))
     for (const other of [...candidates].sort((a, b) => a - b)) {
       const general = all[other]
       if (other === index || general === undefined) continue
       const [wide, narrow] = [general.policy, special.policy]
-      if ((wide.effect === 'permit' && narrow.effect === 'forbid') || !canShadow(wide.id, narrow.id)) continue
-      if (!covers(general, special, isKnownIn)) continue
+      if (wide.effect === 'permit' && narrow.effect === 'forbid') continue
+      if (!covers(general, special, isKnownIn) || !canShadow(wide.id, narrow.id)) continue
       // Of two that say the same, the later one is told of.
       if (wide.effect === narrow.effect && other > index && covers(special, general, isKnownIn)) continue
       const message =
@@ -153,15 +156,11 @@ function shadowed(all: readonly Demands[], isKnownIn: IsKnownIn, canShadow: CanS
   })
 }
 
-// A policy can only cover those that name what it names: it is found by one of these keys, so that ten thousand
+// A policy can only cover those that name what it names: it is found by the rarest of these names, so that ten thousand
 // policies are not compared each with each.
-function ownKey(demands: Demands): string {
-  const [first] = namesOf(demands)
-  return first ?? ANY
-}
-
-function keysOf(demands: Demands): readonly string[] {
-  return [...namesOf(demands), ANY]
+function rarest(names: readonly string[], counts: ReadonlyMap<string, number>): string {
+  const [first = ANY, ...more] = names
+  return more.reduce((best, name) => ((counts.get(name) ?? 0) < (counts.get(best) ?? 0) ? name : best), first)
 }
 
 const ANY = ''

@@ -11,6 +11,8 @@ export interface PolicyAsks {
   readonly source: string | undefined
   readonly scope: Readonly<Record<'principal' | 'action' | 'resource', ScopeAsks>>
   readonly values: readonly AskedValue[]
+  /** Of its conditions: how many expressions there are, and how deeply they stand in one another. */
+  readonly size: { readonly parts: number; readonly depth: number }
 }
 
 /** All of them have to hold; nothing of it is known where neither is there. */
@@ -54,7 +56,18 @@ export function asksOf(policy: Policy): PolicyAsks {
     source: position.source,
     scope: { principal: within('principal'), action: scopeAsks(scope.action), resource: within('resource') },
     values,
+    size: sizeOf(conditions.map(({ body }) => body)),
   }
+}
+
+function sizeOf(expressions: readonly Expression[]): PolicyAsks['size'] {
+  let [parts, depth] = [0, 0]
+  for (const expression of expressions) {
+    const below = sizeOf(operandsOf(expression))
+    parts += below.parts + 1
+    depth = Math.max(depth, below.depth + 1)
+  }
+  return { parts, depth }
 }
 
 function scopeAsks(constraint: Constraint): ScopeAsks {
@@ -77,7 +90,6 @@ function plain({ type, id }: Uid): Uid {
   return { type, id }
 }
 
-/** `true` where what stands here is a truth by itself. */
 function collect(expression: Expression, found: AskedValue[]): void {
   const own = askedBy(expression)
   if (own !== undefined && own.values.length > 0) found.push(own)

@@ -10,21 +10,23 @@ const PAGE = 'docs/how-to/test-policies.md'
 const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}` }
 const sallyport = `node --disable-warning=ExperimentalWarning ${join(ROOT, 'src/cli/main.ts')}`
 
-test(`every command of ${PAGE} prints what the page shows`, async () => {
-  const shown = consoleBlocks(readFileSync(join(ROOT, PAGE), 'utf8'))
-  assert.ok(shown.length > 3)
-  const printed = await runInOneShell(
-    shown.map(({ command }) => command),
-    { cwd: ROOT, env },
-  )
-  for (const [index, { command, output, line }] of shown.entries()) {
-    const actual = printed[index] ?? ''
-    assert.ok(
-      isAsShown(output, actual),
-      `${PAGE}:${line}: $ ${command}\nshown:\n${output.join('\n')}\nprinted:\n${actual}`,
+for (const page of [PAGE, 'docs/how-to/migrate-a-policy-set.md', 'docs/how-to/keep-policies-simple.md']) {
+  test(`every command of ${page} prints what the page shows`, async () => {
+    const shown = consoleBlocks(readFileSync(join(ROOT, page), 'utf8'))
+    assert.ok(shown.length > 2)
+    const printed = await runInOneShell(
+      shown.map(({ command }) => command),
+      { cwd: ROOT, env },
     )
-  }
-})
+    for (const [index, { command, output, line }] of shown.entries()) {
+      const actual = printed[index] ?? ''
+      assert.ok(
+        isAsShown(output, actual),
+        `${page}:${line}: $ ${command}\nshown:\n${output.join('\n')}\nprinted:\n${actual}`,
+      )
+    }
+  })
+}
 
 test(`the cases that ${PAGE} adds close the gap that it speaks of`, async () => {
   const more = [...readFileSync(join(ROOT, PAGE), 'utf8').matchAll(/^```yaml\n( {2}- name:[\s\S]*?)^```/gm)].map(

@@ -135,7 +135,9 @@ function nextOf(renames: ReadonlyMap<string, string | readonly string[]>, name: 
 function checkSplit(id: string, parts: readonly PlannedAction[], schema: SchemaDescription, complain: Complain): void {
   if (parts.length < 2) return
   const at = ['actions', id]
-  const resources = schema.actions.find((action) => action.id === id)?.resources ?? []
+  const action = schema.actions.find((one) => one.id === id)
+  if (action === undefined) return
+  const { resources } = action
   if (resources.length === 0) complain(at, `\`${id}\` is a group of actions, and a group cannot be split`)
   const byType = parts.filter(({ on }) => on !== undefined)
   if (byType.length > 0) {

@@ -77,7 +77,7 @@ function byPlace(a: PolicyFinding, b: PolicyFinding): number {
 }
 
 /** Grants stand beside grants; a ceiling is only compared with itself. What an approval lifts is in vain for nobody. */
-function canShadow(engine: Engine, files: readonly PolicyFile[]): CanShadow {
+export function canShadow(engine: Engine, files: readonly PolicyFile[]): CanShadow {
   const parts = new Map(files.map((file) => [file.name, file.as === 'ceiling' ? file.name : '']))
   const partOf = (id: string): string | undefined => parts.get(engine.policy(id)?.position.source ?? '')
   return (general, special) => {

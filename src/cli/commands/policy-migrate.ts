@@ -106,5 +106,6 @@ function changeLines(change: Change): readonly string[] {
     `${how}: newly ${effect}: ${principals}: ${action} on ${resourceType}, ${count(change.count, 'request')}`,
     `  ${example.by.join(' → ')} on ${example.resource.type}::${example.resource.id}`,
     `  before: ${why(example.before)}; after: ${why(example.after)}`,
+    ...(example.case?.trimEnd().split('\n') ?? []).map((line) => `  ${line}`),
   ]
 }

@@ -8,6 +8,7 @@ import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { visibleJson } from '../visible.ts'
+import { policyComplexityCommand } from './policy-complexity.ts'
 import { policyDiffCommand } from './policy-diff.ts'
 import { policyMigrateCommand } from './policy-migrate.ts'
 import { policyPushCommand } from './policy-push.ts'
@@ -29,6 +30,7 @@ export function policyCommand(): Command {
     .addCommand(policyReplayCommand())
     .addCommand(policyShadowCommand())
     .addCommand(policyMigrateCommand())
+    .addCommand(policyComplexityCommand())
     .addCommand(policyPushCommand())
   for (const command of policyRevisionCommands()) policy.addCommand(command)
   return policy
