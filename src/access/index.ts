@@ -71,7 +71,14 @@ export { expandPack, type PackProblem } from './packs/expand-pack.ts'
 export { packSection, withPack } from './packs/manifest-edit.ts'
 export { PACK_FILES, type Pack, type PackLayer, type PackSource, readPack } from './packs/pack.ts'
 export { type DeclaredPack, packInstanceSections } from './packs/pack-manifest.ts'
-export { compareVersions, expandPacks, type PackShelf, type PlacedPacks, packShelf } from './packs/pack-shelf.ts'
+export {
+  compareVersions,
+  expandPacks,
+  expandPacksUnhurried,
+  type PackShelf,
+  type PlacedPacks,
+  packShelf,
+} from './packs/pack-shelf.ts'
 export { type PackInForce, packsInForce } from './packs/packs-in-force.ts'
 export type { Parameter } from './packs/parameter.ts'
 export type { StatementChange } from './packs/statement-changes.ts'

@@ -176,3 +176,12 @@ when { context.a == Parameter::"text" && Parameter::"set".contains(context.a) &&
     { numRuns: 200 },
   )
 })
+
+test('what is too long to be walked through is refused, and does no harm', () => {
+  const of = (condition: string): string => `@id("a") permit (principal, action, resource) when { ${condition} };`
+  assert.match(problemsOf(of(`context.a == "${'x'.repeat(9000)}"`)), /`a` is longer than 8192 characters/)
+  for (const condition of [`true${'&&true'.repeat(1300)}`, `1${'+1'.repeat(3900)} == 1`]) {
+    const filled = (): unknown => readMoulds({ text: of(condition) }).map(({ fill }) => fill(new Map(), 'x/a'))
+    assert.throws(filled, CedarError)
+  }
+})

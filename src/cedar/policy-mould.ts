@@ -58,18 +58,41 @@ export function readMoulds(source: PolicySource): readonly PolicyMould[] {
   for (const { info } of templates) tell(`\`${info.id}\` has slots; what differs is a parameter`, info.position)
   const moulds = policies.map(({ text, annotations, position }): PolicyMould => {
     const { id } = annotations
+    if (text.length > LONGEST) throw tooLong(id ?? '', position)
     if (id === undefined) tell('a statement of a pack needs an @id', position)
     if ([...splitPolicies(text)].some(({ largeIntegers }) => largeIntegers.length > 0)) {
       tell('integers in a pack are at most 9007199254740991', position)
     }
     const json = jsonOf(text)
     const at = (spelt: string): SourcePosition => placeIn(position, text, spelt)
-    const { places, faults } = placesIn(json, at)
+    const { places, faults } = shallowly(position, () => placesIn(json, at))
     for (const { message, spelt } of faults) tell(message, at(spelt))
-    return { id: id ?? '', position, places, fill: (values, newId) => fill(json, values, newId, position) }
+    return {
+      id: id ?? '',
+      position,
+      places,
+      fill: (values, newId) => shallowly(position, () => fill(json, values, newId, position)),
+    }
   })
   if (problems.length > 0) throw errorOf('policies_invalid', problems)
   return moulds
+}
+
+/** The tree is walked with the stack, and a chain of conditions is as deep as it is long. */
+const LONGEST = 8192
+
+function shallowly<T>(position: SourcePosition, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw errorOf('policies_invalid', [{ severity: 'error', message: 'conditions in a chain too long', ...position }])
+  }
+}
+
+function tooLong(id: string, position: SourcePosition): CedarError {
+  const message = `\`${id}\` is longer than ${LONGEST} characters`
+  return errorOf('policies_invalid', [{ severity: 'error', message, ...position }])
 }
 
 function jsonOf(text: string): PolicyJson {

@@ -6,7 +6,7 @@ import {
   type DeclaredEntry,
   type DeclaredPolicy,
   declaredEntries,
-  expandPacks,
+  expandPacksUnhurried,
   type Lists,
   listSections,
   type PlacedPacks,
@@ -93,7 +93,7 @@ export async function applyManifests(
     {
       schema: schemaFile,
       own: [...byFile.values()].map((declared) => fileNamed(declared, files)),
-      packs: packPolicies(parsed, files, schemaFile, deps),
+      packs: await packPolicies(parsed, files, schemaFile, deps),
     },
     deps,
   )
@@ -192,7 +192,7 @@ function policiesFor(
 }
 
 /** Undefined where the manifests say nothing of packs. */
-function packPolicies(
+async function packPolicies(
   parsed: readonly {
     readonly sections: { readonly packs?: PlacedPacks['packs'] | undefined }
     readonly where: PlacedPacks['where']
@@ -200,12 +200,12 @@ function packPolicies(
   files: readonly NamedText[],
   schema: PolicyFile | undefined,
   { revisions }: ApplyDeps,
-): readonly PolicyFile[] | undefined {
+): Promise<readonly PolicyFile[] | undefined> {
   const placed = parsed.flatMap(({ sections: { packs }, where }) => (packs === undefined ? [] : [{ packs, where }]))
   if (placed.length === 0) return undefined
   const inForce = revisions.active().files
   const own = schema === undefined ? inForce : [schema]
-  return expandPacks(placed, packShelf([...builtInPacks(), ...packsAmong(files)]), {
+  return expandPacksUnhurried(placed, packShelf([...builtInPacks(), ...packsAmong(files)]), {
     schema: readFoundation().schema,
     own,
     inForce,

@@ -55,8 +55,14 @@ export function packsAmong(files: readonly NamedText[]): readonly Pack[] {
     folder.push({ name: basename(name), text })
     folders.set(dirname(name), folder)
   }
+  if (folders.size > MOST_SENT) {
+    throw new AccessError('pack_invalid', `more than ${MOST_SENT} packs were sent along`)
+  }
   return [...folders].map(([folder, own]) => readPack({ folder, files: own, from: 'own' }))
 }
+
+/** Each is read at once. */
+const MOST_SENT = 100
 
 function isPackFile(name: string): boolean {
   return (PACK_FILES as readonly string[]).includes(name)

@@ -1,4 +1,4 @@
-import type { MouldValue } from '../../cedar/index.ts'
+import { finish, type MouldValue, type Steps } from '../../cedar/index.ts'
 import { errorText } from '../../kernel/index.ts'
 import type { Layer, PolicyFile } from '../layers.ts'
 import type { SchemaInForce } from '../schema-in-force.ts'
@@ -13,11 +13,17 @@ export interface PackProblem {
 }
 
 /** The policies that a pack comes to with these parameters, or all that is wrong with them. */
-export function expandPack(
-  pack: Pack,
-  declared: DeclaredPack,
-  schema: SchemaInForce,
-): { readonly files: readonly PolicyFile[]; readonly problems: readonly PackProblem[] } {
+export function expandPack(pack: Pack, declared: DeclaredPack, schema: SchemaInForce): ExpandedPack {
+  return finish(expandPackSteps(pack, declared, schema))
+}
+
+export interface ExpandedPack {
+  readonly files: readonly PolicyFile[]
+  readonly problems: readonly PackProblem[]
+}
+
+/** The same in steps, one for each policy. */
+export function* expandPackSteps(pack: Pack, declared: DeclaredPack, schema: SchemaInForce): Steps<ExpandedPack> {
   const { values, parameters, problems } = valuesFor(pack, declared, schema)
   const placed = layerOf(declared)
   if (!pack.layers.includes(placed.kind)) {
@@ -44,6 +50,7 @@ export function expandPack(
       } catch (error) {
         problems.push({ path: ['with'], message: errorText(error) })
       }
+      yield
     }
     files.push({
       name: `packs/${declared.as}/${as}.cedar`,

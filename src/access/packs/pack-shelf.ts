@@ -1,7 +1,9 @@
+import { finish, type Steps } from '../../cedar/index.ts'
 import { manifestError } from '../../identity/index.ts'
 import type { PolicyFile } from '../layers.ts'
 import { schemaInForce } from '../schema-in-force.ts'
-import { expandPack } from './expand-pack.ts'
+import { unhurried } from '../unhurried.ts'
+import { expandPackSteps } from './expand-pack.ts'
 import type { Pack } from './pack.ts'
 import type { DeclaredPack } from './pack-manifest.ts'
 
@@ -57,18 +59,43 @@ export interface PlacedPacks {
 export function expandPacks(
   placed: readonly PlacedPacks[],
   shelf: PackShelf,
-  {
-    schema,
-    own,
-    inForce,
-  }: { readonly schema: string; readonly own: readonly PolicyFile[]; readonly inForce: readonly PolicyFile[] },
+  around: AroundPacks,
 ): readonly PolicyFile[] {
+  return finish(expandPacksSteps(placed, shelf, around))
+}
+
+/** The same, letting others have their turn meanwhile. */
+export async function expandPacksUnhurried(
+  placed: readonly PlacedPacks[],
+  shelf: PackShelf,
+  around: AroundPacks,
+): Promise<readonly PolicyFile[]> {
+  return unhurried(expandPacksSteps(placed, shelf, around))
+}
+
+/** What packs are put to use beside. */
+export interface AroundPacks {
+  /** The foundation's. */
+  readonly schema: string
+  /** The tenant's own schema among them. */
+  readonly own: readonly PolicyFile[]
+  readonly inForce: readonly PolicyFile[]
+}
+
+const MOST_STATEMENTS = 20_000
+
+function* expandPacksSteps(
+  placed: readonly PlacedPacks[],
+  shelf: PackShelf,
+  { schema, own, inForce }: AroundPacks,
+): Steps<readonly PolicyFile[]> {
   const speech = schemaInForce(schema, own)
   const problems: string[] = []
   const files: PolicyFile[] = []
   const taken = new Set<string>()
+  let statements = 0
   for (const { packs, where } of placed) {
-    packs.forEach((declared, index) => {
+    for (const [index, declared] of packs.entries()) {
       const tell = (path: readonly string[], message: string): void => {
         problems.push(`${where(['packs', index, ...path])}: ${message}`)
       }
@@ -77,17 +104,19 @@ export function expandPacks(
       const pack = shelf.find(declared.pack, declared.version)
       if (pack === undefined) {
         tell(['pack'], unknownText(declared, shelf))
-        return
+        continue
       }
       const changed = changeOf(pack, declared, inForce)
       if (changed !== undefined) {
         tell(['version'], changed)
-        return
+        continue
       }
-      const expanded = expandPack(pack, declared, speech)
+      statements += pack.files.reduce((sum, { moulds }) => sum + moulds.length, 0)
+      if (statements > MOST_STATEMENTS) throw manifestError([`packs come to more than ${MOST_STATEMENTS} policies`])
+      const expanded = yield* expandPackSteps(pack, declared, speech)
       for (const { path, message } of expanded.problems) tell(path, message)
       files.push(...expanded.files)
-    })
+    }
   }
   if (problems.length > 0) throw manifestError(problems)
   return files

@@ -203,13 +203,15 @@ function momentFor(given: ParameterInput): MouldValue | Refused {
 const WINDOWS: Readonly<Record<string, string>> = { s: 'second', sec: 'second', min: 'minute', h: 'hour', d: 'day' }
 
 function rateFor(given: ParameterInput, { max }: Parameter & { type: 'rate' }): MouldValue | Refused {
-  const rate = rateOf(given)
-  if (rate === undefined) return refused('must be a rate, as in `60/min` or `10/second`')
-  const limit = max === undefined ? undefined : rateOf(max)
-  if (limit !== undefined && rate.amount / rate.seconds > limit.amount / limit.seconds) {
-    return refused(`must be at most \`${max}\``)
+  const rates = ratesOf(given)
+  if (rates === undefined) return refused('must be a rate, as in `60/min`, or several, as in `10/second, 300/minute`')
+  const [limit] = max === undefined ? [] : (ratesOf(max) ?? [])
+  if (limit !== undefined && !rates.some((rate) => isWithin(rate, limit))) {
+    return refused(
+      `must be at most \`${max}\`, in any ${limit.window}; more in a longer time needs both: \`${max}, …\``,
+    )
   }
-  return { kind: 'amount', text: rate.text }
+  return { kind: 'amount', text: rates.map(({ amount, window }) => `${amount}/${window}`).join(', ') }
 }
 
 const LENGTHS: Readonly<Record<string, number>> = {
@@ -221,13 +223,24 @@ const LENGTHS: Readonly<Record<string, number>> = {
   month: 2_592_000,
 }
 
-function rateOf(given: ParameterInput) {
-  if (typeof given !== 'string' || given.includes(',')) return undefined
-  const spelt = given.replace(/\/\s*(s|sec|min|h|d)$/, (_, short: string) => `/${WINDOWS[short] ?? short}`)
-  const rates = parseRates(spelt)
-  const [rate] = typeof rates === 'string' ? [] : rates
-  if (rate === undefined) return undefined
-  return { text: `${rate.amount}/${rate.window}`, amount: rate.amount, seconds: LENGTHS[rate.window] ?? 1 }
+interface Rate {
+  readonly amount: number
+  readonly window: string
+}
+
+/** What a longer window allows can all be used at once. */
+function isWithin(rate: Rate, limit: Rate): boolean {
+  const times = Math.max(1, (LENGTHS[limit.window] ?? 1) / (LENGTHS[rate.window] ?? 1))
+  return rate.amount * times <= limit.amount
+}
+
+function ratesOf(given: ParameterInput): readonly Rate[] | undefined {
+  if (typeof given !== 'string') return undefined
+  const items = given
+    .split(',')
+    .map((item) => item.trim().replace(/\/\s*(s|sec|min|h|d)$/, (_, short: string) => `/${WINDOWS[short] ?? short}`))
+  const rates = parseRates(items.join(','))
+  return typeof rates === 'string' ? undefined : rates
 }
 
 function budgetFor(given: ParameterInput, { units }: Parameter & { type: 'budget' }): MouldValue | Refused {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import type { PackUpgrade, PolicyDiff, Trial } from '../../access/index.ts'
+import type { PackUpgrade, PolicyDiff, PolicyFile, Trial } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import type { PackInUse } from '../../server/index.ts'
 import { CliError } from '../errors.ts'
@@ -12,6 +12,7 @@ import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
 import { diffText } from './policy-diff.ts'
+import { askReplay, reportText } from './policy-replay.ts'
 
 interface UpgradeOptions {
   readonly to?: string
@@ -19,6 +20,7 @@ interface UpgradeOptions {
   readonly folder: string
   readonly tenant: TenantId
   readonly yes?: true
+  readonly replay?: string
 }
 
 /** Goes on to another version of a pack, after showing what comes of it. */
@@ -30,17 +32,33 @@ export function packsUpgradeCommand(): Command {
     .addOption(setOption())
     .option('--folder <folder>', 'with the manifests, and with packs of your own below `packs/`', '.')
     .option('--yes', 'write the manifest')
+    .option(
+      '--replay <time>',
+      'let the server decide again what is on record since then, as in `7d`, and tell what differs',
+    )
     .addOption(tenantOption())
     .action(async (instance: string, options: UpgradeOptions, command: Command) => {
-      const { output } = sessionOf(command)
+      const { client, output } = sessionOf(command)
       const { use, plan, manifest } = await planOf(instance, options)
       if (plan.problems.length > 0) {
         throw new CliError('refused', `${use.at}: ${plan.problems.map(({ message }) => message).join('; ')}`)
       }
       const effect = await effectOf(options, new Map([[use.file, manifest]]), output)
+      const report =
+        options.replay === undefined
+          ? undefined
+          : await askReplay(client(), { files: effect.policies }, { since: options.replay }, output)
       const isWritten = options.yes === true && effect.failing.length === 0
       if (isWritten) writeFileSync(join(options.folder, use.file), manifest)
-      output.data({ ...plan, ...effect, written: isWritten }, () => planText(use, plan, effect, options))
+      const { policies: _, ...shown } = effect
+      const replay = report === undefined ? {} : { replay: report }
+      output.data({ ...plan, ...shown, ...replay, written: isWritten }, () =>
+        [
+          ...planLines(use, plan, effect),
+          ...(report === undefined ? [] : [reportText(report), '']),
+          lastWord(use, effect.failing.length > 0, options),
+        ].join('\n'),
+      )
       if (effect.failing.length > 0) process.exitCode = 1
     })
 }
@@ -70,6 +88,8 @@ async function planOf(
 interface Effect {
   readonly diff: PolicyDiff
   readonly cases: number
+  /** What would be in force. */
+  readonly policies: readonly PolicyFile[]
   readonly failing: readonly { readonly at: string; readonly name: string; readonly problems: readonly string[] }[]
 }
 
@@ -91,13 +111,13 @@ async function effectOf(
     const step = steps.next()
     if (step.done === true) {
       onProgress(step.value.asked, step.value.asked)
-      return { diff: step.value, cases: results.length, failing }
+      return { diff: step.value, cases: results.length, failing, policies: world.policies }
     }
     onProgress(step.value.asked, step.value.planned)
   }
 }
 
-function planText(use: PackInUse, plan: PackUpgrade, effect: Effect, { yes, folder }: UpgradeOptions): string {
+function planLines(use: PackInUse, plan: PackUpgrade, effect: Effect): readonly string[] {
   const { instance, pack, from, to, parameters, statements } = plan
   const { diff, cases, failing } = effect
   return [
@@ -120,8 +140,7 @@ function planText(use: PackInUse, plan: PackUpgrade, effect: Effect, { yes, fold
     cases === 0 ? 'no test cases in the folder' : `${count(cases, 'case')}, ${count(failing.length, 'failure')}`,
     ...failing.flatMap(({ at, name, problems }) => [`  ${at}: ${name}`, ...problems.map((one) => `    ${one}`)]),
     '',
-    lastWord(use, failing.length > 0, yes === true, folder),
-  ].join('\n')
+  ]
 }
 
 /** Each example could be a test case; here that would hide the plan. */
@@ -130,8 +149,8 @@ function withoutCases(diff: PolicyDiff): PolicyDiff {
   return { ...diff, groups }
 }
 
-function lastWord({ file }: PackInUse, hasFailures: boolean, isYes: boolean, folder: string): string {
+function lastWord({ file }: PackInUse, hasFailures: boolean, { yes, folder }: UpgradeOptions): string {
   if (hasFailures) return 'nothing is written: a case fails'
-  if (isYes) return `${file} is written; \`sallyport apply -f ${join(folder, file)}\` puts it in force`
+  if (yes === true) return `${file} is written; \`sallyport apply -f ${join(folder, file)}\` puts it in force`
   return 'nothing is written; --yes writes it'
 }

@@ -2,10 +2,11 @@ import { statSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import type { TenantId } from '../../kernel/index.ts'
-import { refusal } from '../client.ts'
+import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { jsonLines } from '../json-lines.ts'
 import { momentOf } from '../moment.ts'
+import type { Output } from '../output.ts'
 import { count } from '../policy/count.ts'
 import { differencesText, type Report, reportSchema } from '../policy/replay-text.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
@@ -44,17 +45,7 @@ export function policyReplayCommand(): Command {
       if (options.self === true) return replaySelf(command)
       const { client, output } = sessionOf(command)
       const api = client()
-      const answer = await api.fetch('/api/policy/replay', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          candidate: await candidateOf(options),
-          since: momentOf(options.since),
-          ...(options.until === undefined ? {} : { until: momentOf(options.until) }),
-        }),
-      })
-      if (!answer.ok || answer.body === null) throw await refusal(answer)
-      const report = await reportFrom(answer.body, progressOn(output))
+      const report = await askReplay(api, await candidateOf(options), options, output)
       if (options.html !== undefined) {
         const { replayPage } = await import('../../access/index.ts')
         const page = replayPage(
@@ -65,6 +56,26 @@ export function policyReplayCommand(): Command {
       }
       output.data(report, () => reportText(report, options.html))
     })
+}
+
+/** Has the server decide again what is on record, under a candidate. */
+export async function askReplay(
+  api: ApiClient,
+  candidate: ReplayCandidate,
+  { since, until }: { readonly since: string; readonly until?: string },
+  output: Output,
+): Promise<Report> {
+  const answer = await api.fetch('/api/policy/replay', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      candidate,
+      since: momentOf(since),
+      ...(until === undefined ? {} : { until: momentOf(until) }),
+    }),
+  })
+  if (!answer.ok || answer.body === null) throw await refusal(answer)
+  return reportFrom(answer.body, progressOn(output))
 }
 
 const lineSchema = z.union([
@@ -86,9 +97,9 @@ async function reportFrom(
   throw new CliError('refused', 'the answer ended before there was a report')
 }
 
-type Body = { readonly revisions: readonly string[] } | { readonly files: readonly object[] }
+export type ReplayCandidate = { readonly revisions: readonly string[] } | { readonly files: readonly object[] }
 
-async function candidateOf({ candidate = [], tenant }: ReplayOptions): Promise<Body> {
+async function candidateOf({ candidate = [], tenant }: ReplayOptions): Promise<ReplayCandidate> {
   const [first = '', ...more] = candidate
   if (!isFolder(first)) return { revisions: candidate }
   if (more.length > 0) throw new CliError('usage', 'a candidate is one folder, or revisions')
@@ -102,7 +113,7 @@ function isFolder(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
-function reportText(report: Report, page: string | undefined): string {
+export function reportText(report: Report, page?: string): string {
   const { candidate, records, decided, newlyAllowed, newlyDenied, limited, unreplayable, ms } = report
   const lost = Object.entries(unreplayable).map(([why, number]) => `${number} ${why}`)
   const differing = newlyAllowed + newlyDenied
