@@ -8,7 +8,8 @@ test('paths into the context are found wherever they stand', () => {
   const [only] = reads(`permit(principal, action == Action::"a", resource)
     when { context.authentication.age < 10 && context has network.country }
     unless { [context.purpose].contains("x") || (if context.a then 1 else context["b c"].d) == 1 };`)
-  assert.deepEqual(only?.context, [['authentication', 'age'], ['network', 'country'], ['purpose'], ['a'], ['b c', 'd']])
+  assert.deepEqual(only?.context, [['authentication', 'age'], ['purpose'], ['a'], ['b c', 'd']])
+  assert.deepEqual(only?.presence, [['network', 'country']])
   assert.deepEqual(only?.actions?.map(String).length, 1)
 })
 

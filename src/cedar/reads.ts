@@ -8,6 +8,8 @@ export interface PolicyReads {
   readonly actions: readonly Uid[] | undefined
   /** Paths into the context (`['authentication', 'age']`); `undefined` where it looks at the context as a whole. */
   readonly context: readonly (readonly string[])[] | undefined
+  /** Paths of which it only asks whether they are there. */
+  readonly presence: readonly (readonly string[])[]
   /** Keys of tags, but for those of principal, action and resource; `undefined` where a key is computed. */
   readonly tags: ReadonlySet<string> | undefined
 }
@@ -18,7 +20,7 @@ export function readsOf(id: string, action: Constraint, conditions: readonly Con
   return { id, actions: actionsIn(action), ...found }
 }
 
-type Found = Pick<PolicyReads, 'context' | 'tags'>
+type Found = Pick<PolicyReads, 'context' | 'presence' | 'tags'>
 
 // Policies of one shape, and links of one template, share their conditions.
 const known = new WeakMap<readonly Condition[], Found>()
@@ -26,10 +28,11 @@ const known = new WeakMap<readonly Condition[], Found>()
 function readsIn(conditions: readonly Condition[]): Found {
   const before = known.get(conditions)
   if (before !== undefined) return before
-  const draft: Draft = { context: new Map(), tags: new Set(), isWhole: false, isComputed: false }
+  const draft: Draft = { context: new Map(), presence: new Map(), tags: new Set(), isWhole: false, isComputed: false }
   for (const { body } of conditions) visit(body, draft)
   const found = {
     context: draft.isWhole ? undefined : [...draft.context.values()],
+    presence: [...draft.presence.values()],
     tags: draft.isComputed ? undefined : draft.tags,
   }
   known.set(conditions, found)
@@ -43,6 +46,7 @@ function actionsIn(action: Constraint): readonly Uid[] | undefined {
 
 interface Draft {
   readonly context: Map<string, readonly string[]>
+  readonly presence: Map<string, readonly string[]>
   readonly tags: Set<string>
   isWhole: boolean
   isComputed: boolean
@@ -52,7 +56,7 @@ function visit(expression: Expression, draft: Draft): void {
   const path = pathIn(expression)
   if (path !== undefined) {
     if (path.length === 0) draft.isWhole = true
-    else draft.context.set(JSON.stringify(path), path)
+    else (expression.kind === 'has' ? draft.presence : draft.context).set(JSON.stringify(path), path)
     return
   }
   if (expression.kind === 'getTag' || expression.kind === 'hasTag') visitTag(expression, draft)

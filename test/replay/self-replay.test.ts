@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Fleet, openFleet } from '../../examples/fleet/fleet.ts'
-import { createReplayer, differencesTo, type RecordedDecision, recordedDecisions } from '../../src/access/index.ts'
+import {
+  createReplayer,
+  differencesTo,
+  type RecordedDecision,
+  type Replayed,
+  recordedDecisions,
+} from '../../src/access/index.ts'
 import type { ReplayedSpan } from '../../src/http/index.ts'
 import { workThroughChanges } from './work-through-changes.ts'
 
@@ -51,6 +57,32 @@ test('other policies than those of then are noticed', async () => {
   })
   assert.ok(others.length > 100)
   assert.ok(others.every(({ reasons }) => reasons.some(({ policy }) => policy === 'staff/models')))
+})
+
+test('what is remembered is what would come out', async () => {
+  const all = await recorded()
+  const { history, revisions } = fleet.tenant
+  const deps = { tenant: 'demo', timeline: await history.journal.timeline(), whole: revisions.whole }
+  const replayers = [createReplayer(deps), createReplayer({ ...deps, remembers: false })]
+  const { files, foundation } = await wholeOf(all[0]?.revision)
+  // Another candidate than what decided: half of the people's rights, and a new look at facts.
+  const changed = files.map((file) => ({
+    ...file,
+    text: file.text.replace(
+      'when { context.chainLength > 1 }',
+      'when { context.chainLength > 1 && context has time && context.time.hour < 14 }',
+    ),
+  }))
+  const [remembering, forgetting] = await Promise.all(
+    replayers.map(async (replayer) => {
+      await replayer.prepare(all)
+      const candidate = replayer.compile({ foundation, files: changed })
+      return all.map((one) => [replayer.replay(one), replayer.replay(one, candidate)].map(textOf))
+    }),
+  )
+  assert.deepEqual(remembering, forgetting)
+  const others = remembering?.filter(([own, candidate]) => own !== candidate) ?? []
+  assert.ok(others.length > 10)
 })
 
 test('files that are not those of the address are not taken for them', async () => {
@@ -134,6 +166,12 @@ async function recorded(): Promise<readonly RecordedDecision[]> {
   }
   scan.close()
   return found
+}
+
+function textOf(replayed: Replayed): string {
+  if (replayed.kind === 'cannot') return replayed.why
+  const { facts: _, ...decision } = replayed.decision
+  return JSON.stringify([decision, replayed.isUnlimited])
 }
 
 function kindOf({ policy }: { readonly policy: string }): string {

@@ -9,6 +9,7 @@ import type { Decision, Question } from '../question.ts'
 import type { World } from './past-world.ts'
 import type { RecordedDecision, Unreplayable } from './recorded-decision.ts'
 import { recordedLimits } from './recorded-limits.ts'
+import type { ReplayMemo } from './replay-memo.ts'
 
 /** What a recorded decision comes to when it is made again. */
 export type Replayed =
@@ -34,13 +35,23 @@ export interface ReplayUnder {
 /**
  * Decides again what is on record: the layers, roles, mandate, lists, ceilings and limits' statements are asked as they
  * were then, or as a candidate has them, by the code that decides. What is taken as it is on record: facts, an approval
- * that was there, and how much of limits was used. Pure; throws what deciding throws.
+ * that was there, and how much of limits was used. Pure; throws what deciding throws. With a `memo`, the facts in what
+ * comes out may be those of another decision to which all that was looked at was the same.
  */
-export function replayDecision(recorded: RecordedDecision, under: ReplayUnder): Replayed {
+export function replayDecision(recorded: RecordedDecision, under: ReplayUnder, memo?: ReplayMemo): Replayed {
   const why = recorded.unreplayable ?? unknownTo(recorded, under)
   if (why !== undefined) return { kind: 'cannot', why }
   const now = momentOf(recorded)
   if (now === undefined) return { kind: 'cannot', why: 'unreadable' }
+  const key = memo?.keyOf(recorded, under, now)
+  const known = key === undefined ? undefined : memo?.get(key)
+  if (known !== undefined) return known
+  const replayed = decidedAgain(recorded, under, now)
+  if (key !== undefined) memo?.set(key, replayed)
+  return replayed
+}
+
+function decidedAgain(recorded: RecordedDecision, under: ReplayUnder, now: number): Replayed {
   const ctx = contextOf(recorded, now, under.tenant)
   const limits = recordedLimits(recorded, under)
   const known: Known = {

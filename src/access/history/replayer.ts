@@ -8,6 +8,7 @@ import { missedPeople } from './missed-people.ts'
 import { PastWorld } from './past-world.ts'
 import type { RecordedDecision } from './recorded-decision.ts'
 import { type Replayed, replayDecision } from './replay-decision.ts'
+import { ReplayMemo } from './replay-memo.ts'
 import type { WorldTimeline } from './world-timeline.ts'
 
 /** Policies that decide together. */
@@ -36,11 +37,14 @@ export interface ReplayerDeps {
   readonly timeline: WorldTimeline
   /** What decided under this address; undefined where nobody knows any more. */
   whole(revision: string): Promise<PolicyWhole | undefined>
+  /** Whether it remembers what came of decisions in which all that counts was the same; it does unless this says no. */
+  readonly remembers?: boolean
 }
 
-export function createReplayer({ tenant, timeline, whole }: ReplayerDeps): Replayer {
+export function createReplayer({ tenant, timeline, whole, remembers = true }: ReplayerDeps): Replayer {
   const world = new PastWorld(timeline, tenant)
   const sets = new Map<string, PolicySet | undefined>()
+  const memos = new Map<PolicySet, ReplayMemo>()
   const missed = missedPeople(timeline)
   const compile = ({ foundation, files }: PolicyWhole): PolicySet =>
     policySetNow({
@@ -74,7 +78,9 @@ export function createReplayer({ tenant, timeline, whole }: ReplayerDeps): Repla
         const was = base === chosen ? set : base
         const then = world.at(state, set.schema.text)
         if (missed(recorded, then.entities)) return { kind: 'cannot', why: 'state_erased' }
-        return replayDecision(recorded, { set, was, world: then, tenant })
+        const memo = memos.get(chosen) ?? new ReplayMemo()
+        memos.set(chosen, memo)
+        return replayDecision(recorded, { set, was, world: then, tenant }, remembers ? memo : undefined)
       } catch (error) {
         // What there was then does not fit what these policies speak of.
         if (error instanceof CedarError || error instanceof AccessError) return { kind: 'cannot', why: 'state_unfit' }
