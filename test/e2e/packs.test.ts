@@ -77,6 +77,64 @@ test('a pack of the tenant travels with its manifest; changed under its version 
   )
 })
 
+test('an upgrade is planned on what is on record too, and written only where every case still passes', async () => {
+  const folder = join(sallyport.home, 'own')
+  const upgrade = (...more: readonly string[]) =>
+    sallyport.cli('packs', 'upgrade', 'surveys', '--folder', folder, '--json', ...more)
+  const planned = await upgrade('--set', 'requests=5/min', '--replay', '1d')
+  assert.equal(planned.ok, true, planned.stderr)
+  const plan = JSON.parse(planned.stdout)
+  assert.deepEqual([plan.from, plan.to, plan.written], ['1.1.0', '1.1.0', false])
+  assert.deepEqual(plan.parameters, [{ name: 'requests', change: 'set', text: 'not set → "5/min"' }])
+  assert.deepEqual(
+    plan.statements.map(({ id }: { id: string }) => id),
+    ['surveys/requests'],
+  )
+  assert.ok(plan.replay.records > 0)
+
+  const tests = join(folder, 'own.test.yaml')
+  const text = `cases: [{ by: scout, action: 'data:read', resource: Dataset::surveys, expect: allow }]`
+  writeFileSync(tests, text)
+  const manifest = readFileSync(join(folder, 'own.yaml'), 'utf8')
+  const failing = await upgrade('--set', 'requests=5/min', '--yes')
+  assert.equal(failing.ok, false)
+  assert.equal(JSON.parse(failing.stdout).failing.length, 1)
+  assert.equal(readFileSync(join(folder, 'own.yaml'), 'utf8'), manifest)
+
+  const pack = join(folder, 'packs/dataset-reader')
+  const newer = join(folder, 'packs/dataset-reader/2.0.0')
+  mkdirSync(newer)
+  const yaml = readFileSync(join(pack, 'pack.yaml'), 'utf8').replace('version: 1.1.0', 'version: 2.0.0')
+  writeFileSync(join(newer, 'pack.yaml'), `${yaml}  level: { type: integer, doc: the level that is needed }\n`)
+  writeFileSync(
+    join(newer, 'grants.cedar'),
+    `${readFileSync(join(pack, 'grants.cedar'), 'utf8')}@id("level") forbid (principal is Agent, action, resource) unless { principal has level && principal.level >= Parameter::"level" };`,
+  )
+  cpSync(join(pack, 'limits.cedar'), join(newer, 'limits.cedar'))
+  const needed = await upgrade()
+  assert.equal(needed.ok, false)
+  assert.match(needed.stderr, /own\.yaml:1: `level` is needed: .*it is new in 2\.0\.0: say `--set level=…`/)
+  const outOfBounds = await upgrade('--set', 'level=-1')
+  assert.match(outOfBounds.stderr, /`level`: must be from 0/)
+})
+
+test('a pack is added to a manifest only where the whole folder is right with it', async () => {
+  const folder = join(sallyport.home, 'own')
+  const add = (...more: readonly string[]) =>
+    sallyport.cli('packs', 'add', 'inference-client', '--folder', folder, '--write', 'own.yaml', ...more)
+  const before = readFileSync(join(folder, 'own.yaml'), 'utf8')
+  const values = ['--set', 'who=User::bob', 'models=[Model::small]']
+  assert.match((await add('--instance', 'surveys', ...values)).stderr, /`surveys` is in use at own\.yaml:1/)
+  assert.match((await add('--instance', 'B', ...values)).stderr, /`--instance B` must be small letters/)
+  assert.match((await add('--instance', 'bob', '--agent', 'x', '--project', 'y', ...values)).stderr, /one layer/)
+  assert.equal(readFileSync(join(folder, 'own.yaml'), 'utf8'), before)
+  assert.equal((await add('--instance', 'bob', ...values)).ok, true)
+  assert.match(
+    await succeed(sallyport, 'packs', 'list', '--folder', folder),
+    /bob +inference-client 1\.0\.0 +own\.yaml/,
+  )
+})
+
 test('what a manifest says wrongly of packs is told with file and line, and nothing changes', async () => {
   const file = join(sallyport.home, 'wrong.yaml')
   const cases: readonly (readonly [string, RegExp])[] = [

@@ -192,8 +192,10 @@ function durationFor(given: ParameterInput, { min, max, as }: Parameter & { type
   return as === 'seconds' ? { kind: 'integer', value: seconds } : { kind: 'duration', text: String(given) }
 }
 
+const moment = z.iso.datetime({ offset: true })
+
 function momentFor(given: ParameterInput): MouldValue | Refused {
-  const isMoment = z.iso.datetime({ offset: true }).safeParse(given).success
+  const isMoment = moment.safeParse(given).success
   // The language knows the years 0 to 9999, and writes offsets otherwise.
   return isMoment
     ? { kind: 'datetime', text: new Date(String(given)).toISOString() }
