@@ -9,6 +9,7 @@ import {
   parsePlan,
   parseUndo,
   proveMigration,
+  type RecordedDecision,
   undoText,
 } from '../access/index.ts'
 import { errorText, type TenantId } from '../kernel/index.ts'
@@ -27,6 +28,8 @@ export interface TriedMigration {
 export interface MigrationOptions {
   readonly tenant: TenantId
   readonly generated?: number | undefined
+  /** Decisions that are to stay as they are, too. */
+  readonly recorded?: readonly RecordedDecision[] | undefined
   readonly onProgress: (done: number, total: number) => void
 }
 
@@ -37,7 +40,7 @@ export interface MigrationOptions {
 export async function tryMigration(
   planFile: string,
   folder: string,
-  { tenant, generated, onProgress }: MigrationOptions,
+  { tenant, generated, recorded, onProgress }: MigrationOptions,
 ): Promise<TriedMigration> {
   finishWriting(folder)
   const plan = parsePlan({ name: planFile, text: readText(planFile) })
@@ -51,7 +54,10 @@ export async function tryMigration(
       writeFileSync(join(copy, name), changed.get(name) ?? readText(join(folder, name)))
     }
     const after = await readTexts(copy, tenant)
-    const steps = proveMigration(plan, draft, texts, after, generated === undefined ? {} : { generated })
+    const steps = proveMigration(plan, draft, texts, after, {
+      ...(generated === undefined ? {} : { generated }),
+      ...(recorded === undefined ? {} : { recorded }),
+    })
     for (;;) {
       const step = steps.next()
       if (step.done !== true) {

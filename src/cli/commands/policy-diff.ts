@@ -3,6 +3,7 @@ import type { DiffGroup, DiffPart, PolicyDiff } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import { count } from '../policy/count.ts'
 import { changedText, diffSide, type FileChange, sharedWorlds } from '../policy/diff-side.ts'
+import { recordedNotes, recordedSince } from '../policy/recorded-since.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -12,6 +13,7 @@ interface DiffCommandOptions {
   readonly generated?: number
   readonly seed?: number
   readonly cases?: true
+  readonly since?: string
 }
 
 /** Compares two folders or revisions by what becomes possible and impossible. */
@@ -29,6 +31,7 @@ export function policyDiffCommand(): Command {
       ),
     )
     .addOption(new Option('--seed <number>', 'makes up others; the same seed, the same requests').argParser(numberOf))
+    .option('--since <time>', 'ask again too what the server has recorded since: `7d`, or a time')
     .option('--cases', 'print the examples as a file of test cases, which pass under <after>')
     .action(async (before: string, after: string, options: DiffCommandOptions, command: Command) => {
       const { diffTrials, openTrial } = await import('../../access/index.ts')
@@ -39,19 +42,23 @@ export function policyDiffCommand(): Command {
       ] as const
       const files = changedText(...sides)
       const [was, is] = sharedWorlds(...sides)
+      const recorded = options.since === undefined ? undefined : await recordedSince(client(), options.since)
       const { generated, seed } = options
       const steps = diffTrials(openTrial(was), openTrial(is), {
         ...(generated === undefined ? {} : { generated }),
         ...(seed === undefined ? {} : { seed }),
+        ...(recorded === undefined ? {} : { recorded: recorded.decisions }),
       })
+      const notes = recorded === undefined ? [] : recordedNotes(recorded)
       const onProgress = progressOn(output)
       for (;;) {
         const step = steps.next()
         if (step.done === true) {
           onProgress(step.value.asked, step.value.asked)
-          const answer = files.length === 0 ? step.value : { ...step.value, files }
+          const found = { ...step.value, notCovered: [...step.value.notCovered, ...notes] }
+          const answer = files.length === 0 ? found : { ...found, files }
           return output.data(answer, () =>
-            options.cases === true ? casesText(step.value) : [...files.map(fileText), diffText(step.value)].join('\n'),
+            options.cases === true ? casesText(found) : [...files.map(fileText), diffText(found)].join('\n'),
           )
         }
         onProgress(step.value.asked, step.value.planned)

@@ -3,6 +3,7 @@ import type { TenantId } from '../../kernel/index.ts'
 import type { TriedMigration } from '../../server/index.ts'
 import { changedLines } from '../policy/changed-lines.ts'
 import { count } from '../policy/count.ts'
+import { recordedNotes, recordedSince } from '../policy/recorded-since.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -11,6 +12,7 @@ interface MigrateOptions {
   readonly tenant: TenantId
   readonly dryRun?: true
   readonly undo?: true
+  readonly since?: string
 }
 
 /** Renames and splits what the policies of a folder speak of. */
@@ -23,13 +25,17 @@ export function policyMigrateCommand(): Command {
     .argument('[folder]', 'with manifests (`*.yaml`)', '.')
     .addOption(tenantOption())
     .option('--dry-run', 'show what would change, and write nothing')
+    .option('--since <time>', 'decide again too, in the new names, what the server has recorded since: `7d`, or a time')
     .option('--undo', 'bring the folder back to what it was before this plan, byte for byte')
     .action(async (plan: string, folder: string, options: MigrateOptions, command: Command) => {
-      const { output } = sessionOf(command)
+      const { client, output } = sessionOf(command)
       if (options.undo === true) return undo(plan, folder, options, output)
       const { tryMigration } = await import('../../server/index.ts')
+      const recorded = options.since === undefined ? undefined : await recordedSince(client(), options.since)
       const onProgress = progressOn(output)
-      const tried = await tryMigration(plan, folder, { tenant: options.tenant, onProgress })
+      const { tenant } = options
+      const tried = await tryMigration(plan, folder, { tenant, onProgress, recorded: recorded?.decisions })
+      for (const note of recorded === undefined ? [] : recordedNotes(recorded)) output.note(note)
       const asked = tried.proof.asked.reduce((sum, part) => sum + part.asked, 0)
       onProgress(asked, asked)
       const isRefused = tried.proof.changes.some(({ isAnnounced }) => !isAnnounced)
