@@ -88,7 +88,7 @@ export const bodySchemas = {
     observed: observed.optional(),
     reasons: z.array(reason).describe('the policies that decided'),
     errors: z.array(z.string()).describe('policies that could not be evaluated, and why'),
-    revision: z.string().describe('of the policies in force'),
+    revision: z.string().describe('content address of the policies in force: 64 hex digits'),
     argumentsDigest: z.string().optional().describe('of the arguments of the call'),
     origin: object.optional().describe('where each argument came from'),
     obligations: z.json().optional().describe('what the allowance was bound to'),

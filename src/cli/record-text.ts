@@ -104,7 +104,9 @@ export function recordText(record: RecordJson): string {
   const details = [...detailsOf(record)]
   if (record.kind === 'decision') {
     const { revision } = bodyOf(record)
-    details.push(`txn ${record.txn}  policy revision ${revision}  outcome ${record.outcome?.status ?? 'none'}`)
+    details.push(
+      `txn ${record.txn}  policy revision ${String(revision).slice(0, 12)}  outcome ${record.outcome?.status ?? 'none'}`,
+    )
   }
   return [recordLine(record), ...details.map((detail) => `          ${detail}`)].join('\n')
 }

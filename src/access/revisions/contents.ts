@@ -5,6 +5,8 @@ import { isTestFile, type TestFile } from './address.ts'
 /** Of one revision. A text counts by its bytes as UTF-8. */
 const MOST_FILES = 1000
 const MOST_BYTES = 33_554_432
+/** Of all its test cases: reading YAML is slow, and lets nobody have a turn. */
+const MOST_TEST_BYTES = 2_097_152
 const LONGEST_NAME = 1024
 
 /**
@@ -17,6 +19,9 @@ export function checkContents(layer: Layer, files: readonly (PolicyFile | TestFi
   if (target !== undefined && !isId(target.id)) throw invalid(`\`${target.id}\` is no id`)
   if (files.length > MOST_FILES) throw invalid(`more than ${MOST_FILES} files`)
   if (bytesOf(files) > MOST_BYTES) throw invalid(`more than ${MOST_BYTES} bytes`)
+  if (bytesOf(files.filter(({ as }) => as === 'tests')) > MOST_TEST_BYTES) {
+    throw invalid(`more than ${MOST_TEST_BYTES} bytes of test cases`)
+  }
   const names = new Set<string>()
   let schemas = 0
   for (const file of files) {

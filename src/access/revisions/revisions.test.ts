@@ -204,6 +204,8 @@ test('names that could be paths to elsewhere, or mistaken for others, are refuse
   await assert.rejects(push([READ, READ]), { code: 'revision_invalid', message: /two files are called/ })
   const many = Array.from({ length: 1001 }, (_, i) => ({ name: `${i}.cedar`, text: '' }))
   await assert.rejects(push(many), { code: 'revision_invalid', message: /1000 files/ })
+  const tests = { name: 'a.test.yaml', as: 'tests', text: ' '.repeat(2_097_153) } as const
+  await assert.rejects(push([tests]), { code: 'revision_invalid', message: /bytes of test cases/ })
   await assert.rejects(push([{ name: 'a', text: ' '.repeat(33_554_433) }]), {
     code: 'revision_invalid',
     message: /bytes/,
@@ -270,4 +272,27 @@ test('every user behind a revision is kept, whoever pushes it again', async () =
   await push([READ], { by: by('Agent', 'scout') })
   const { author, authors } = await revisions.find(address)
   assert.deepEqual([author[0]?.id, authors], ['scout', ['ada', 'sam']])
+})
+
+test('a revision of one tenant is not there for another', async () => {
+  const [one, other] = [await openHouse(), await openHouse()]
+  const { address } = await one.push([READ])
+  await assert.rejects(other.revisions.find(address), { code: 'revision_unknown' })
+  await assert.rejects(other.activate(address), { code: 'revision_unknown' })
+  await assert.rejects(other.rollback(address), { code: 'revision_unknown' })
+  await assert.rejects(other.revisions.files(address), { code: 'revision_unknown' })
+  const [first] = await one.activate(address)
+  assert.equal(await other.revisions.whole(first?.whole ?? ''), undefined)
+})
+
+test('what ships with the product is no revision that anybody can read, activate or go back to', async () => {
+  const { store, revisions, activate, rollback } = await openHouse()
+  const row = await store.read((q) =>
+    q.selectFrom('policy_revisions').select('address').where('layer', '=', 'foundation').executeTakeFirst(),
+  )
+  const address = row?.address ?? assert.fail()
+  await assert.rejects(revisions.find(address), { code: 'revision_unknown' })
+  await assert.rejects(activate(address), { code: 'revision_unknown' })
+  await assert.rejects(rollback(address), { code: 'revision_unknown' })
+  assert.deepEqual(await revisions.list({ limit: 10 }), [])
 })

@@ -65,7 +65,7 @@ function split(text: string): [string, string] {
 
 function describe(answer: Answer): string {
   const mode = answer.observed === undefined ? '' : `, only observed (${answer.observed.by.join(', ')})`
-  const lines = [`${answer.decision}${mode}  (policy revision ${answer.revision})`]
+  const lines = [`${answer.decision}${mode}  (policy revision ${answer.revision.slice(0, 12)})`]
   for (const { policy, title, why } of answer.reasons) {
     lines.push(`  ${policy}${title === undefined ? '' : `: ${title}`}`)
     if (why !== undefined) lines.push(`    because ${why}`)
