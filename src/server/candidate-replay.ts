@@ -4,6 +4,7 @@ import {
   AccessError,
   type AccessErrorCode,
   type KeptChange,
+  layerKey,
   type PolicyFile,
   type PolicyWhole,
   type ReplayReport,
@@ -60,15 +61,26 @@ export function createCandidateReplay(deps: CandidateReplayDeps): (asked: Replay
   }
 }
 
-/** All that would decide: the files that are given, or revisions among what is active. */
+/**
+ * All that would decide: what is given, beside what is active in the layers that nothing is given for; as when it is
+ * pushed and activated.
+ */
 async function candidateOf(
   { candidate }: ReplayAsked,
   { revisions }: CandidateReplayDeps,
 ): Promise<{ readonly files: readonly PolicyFile[]; readonly addresses: readonly string[] }> {
-  if ('files' in candidate) return { files: candidate.files, addresses: [] }
+  if ('files' in candidate) {
+    const given = new Set(candidate.files.map(layerOf))
+    const others = revisions.active().files.filter((file) => !given.has(layerOf(file)))
+    return { files: [...others, ...candidate.files], addresses: [] }
+  }
   const found = await Promise.all(candidate.revisions.map((prefix) => revisions.find(prefix)))
   const addresses = found.map(({ address }) => address)
   return { files: (await revisions.supposing(addresses)).files, addresses }
+}
+
+function layerOf({ layer = { kind: 'tenant' } }: PolicyFile): string {
+  return layerKey(layer)
 }
 
 function agentTypesIn(directory: Pick<Directory, 'principals'>): ReadonlyMap<string, string> {
