@@ -4,6 +4,7 @@ import {
   type Entities,
   type EntityJson,
   jsonOf,
+  type PolicyInfo,
   type Steps,
   type Uid,
 } from '../../cedar/index.ts'
@@ -57,6 +58,7 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
     anything: without(all.filter(({ id, effect }) => effect === 'forbid' || ceilings.byPolicy.has(id))),
   }
   return {
+    grantFiles: grantFilesOf(all, [...templates.values()], set),
     policies: own.map(({ id, position }) => ({ id, source: position.source ?? '', line: position.line })),
     roles: [...roles.byAssignee].flatMap(([key, links]) => {
       const byRole = new Map<string, InForce['roles'][number]>()
@@ -85,6 +87,25 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
     },
     wouldAllow: (policy) => wouldAllow(policy, set, entities, budget),
   }
+}
+
+function grantFilesOf(
+  policies: readonly PolicyInfo[],
+  templates: readonly PolicyInfo[],
+  { ceilings }: PolicySet,
+): readonly string[] {
+  const isGrant = ({ id, effect, only }: PolicyInfo): boolean =>
+    effect === 'permit' && only === undefined && !ceilings.byPolicy.has(id)
+  const files = new Map<string, boolean>()
+  for (const policy of policies) {
+    const { source } = policy.position
+    if (source === undefined || policy.link !== undefined) continue
+    files.set(source, (files.get(source) ?? true) && isGrant(policy))
+  }
+  const withRoles = new Set(templates.map(({ position }) => position.source))
+  return [...files].flatMap(([file, isOnly]) =>
+    isOnly && !withRoles.has(file) && !file.startsWith('foundation/') ? [file] : [],
+  )
 }
 
 function assigneeOf(key: string): Uid {

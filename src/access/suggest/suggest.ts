@@ -42,6 +42,8 @@ export interface Suggestion {
   /** What is denied whatever is granted, by the policy that says so. */
   readonly refused: readonly ({ readonly policy: string } & Refusals)[]
   readonly takeAway: readonly TakeAway[]
+  /** Files in whose place it stands, where it is complete. */
+  readonly replaces: readonly string[]
   readonly excess: Excess
   readonly decisions: number
   readonly learnt: number
@@ -103,6 +105,7 @@ function* suggestionSteps(
       .map(([policy, refusals]) => ({ policy, ...refusals }))
       .sort((a, b) => b.count - a.count || (a.policy < b.policy ? -1 : 1)),
     takeAway: world.inForce === undefined ? [] : yield* takeAway(world.inForce, tally, links, land),
+    replaces: options.isBeside === true ? [] : (world.inForce?.grantFiles ?? []),
     excess: excessOf(file.drafts, cells, land),
     decisions: tally.decisions,
     learnt: tally.learnt,

@@ -6,6 +6,7 @@ import { type ApiClient, refusal } from '../client.ts'
 import { CliError } from '../errors.ts'
 import { jsonLines } from '../json-lines.ts'
 import { momentOf } from '../moment.ts'
+import { readRevision, revisionSchema } from '../policy/stored-revision.ts'
 import { type Suggestion, suggestionSchema, suggestionText } from '../policy/suggestion-text.ts'
 import { progressOn } from '../progress.ts'
 import { sessionOf } from '../session.ts'
@@ -16,6 +17,7 @@ interface SuggestOptions {
   readonly accept?: readonly string[]
   readonly beside?: true
   readonly out?: string
+  readonly draft?: true
 }
 
 /** The least policy for what was observed. */
@@ -35,7 +37,10 @@ export function policySuggestCommand(): Command {
       '--accept <what...>',
       'what is granted though it was left out: ids as they are listed (`left-out/elevated-1`), or a whole kind (`elevated`)',
     )
-    .option('--out <file>', 'write the policy to this file; one that is there is kept')
+    .addOption(
+      new Option('--out <file>', 'write the policy to this file; one that is there is kept').conflicts('draft'),
+    )
+    .option('--draft', 'push it as a revision of the tenant, with what stays in force; nothing is decided by it')
     .action(async (options: SuggestOptions, command: Command) => {
       const { client, output } = sessionOf(command)
       const query = new URLSearchParams({ since: momentOf(options.since) })
@@ -44,7 +49,10 @@ export function policySuggestCommand(): Command {
       if (options.accept !== undefined) query.set('accept', options.accept.join(','))
       const suggestion = await suggestionFrom(client(), query, progressOn(output))
       if (options.out !== undefined) writeNew(options.out, suggestion.text)
-      output.data(suggestion, () => suggestionText(suggestion, options))
+      const revision = options.draft === true ? await pushDraft(client(), suggestion) : undefined
+      output.data({ ...suggestion, ...(revision === undefined ? {} : { revision }) }, () =>
+        suggestionText(suggestion, { ...options, revision }),
+      )
     })
 }
 
@@ -69,6 +77,25 @@ async function suggestionFrom(
   }
   throw new CliError('refused', 'the answer ended before there was a suggestion')
 }
+
+const activeSchema = z.object({ layers: z.array(z.object({ revision: revisionSchema })) })
+
+/** A revision of the tenant's layer: what is active there, with the suggestion in its place or beside it. */
+async function pushDraft(client: ApiClient, { text, replaces, learnt, from, until }: Suggestion): Promise<string> {
+  const { layers } = activeSchema.parse(await client.call('GET', '/api/policy?layer=tenant'))
+  const active = layers[0]?.revision.revision
+  const files = active === undefined ? [] : (await readRevision(client, active)).files
+  const left = new Set([...replaces, FILE])
+  const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
+  const pushed = await client.call('POST', '/api/policy/revisions', {
+    message: `suggested from ${learnt} decisions, ${day(from)} to ${day(until)}`,
+    files: [...files.filter(({ name }) => !left.has(name)), { name: FILE, text }],
+    parent: active ?? null,
+  })
+  return revisionSchema.parse(pushed).revision
+}
+
+const FILE = 'suggested.cedar'
 
 /** What somebody has written or corrected is never written over. */
 function writeNew(file: string, text: string): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { table } from '../output.ts'
 import { count } from './count.ts'
+import { short } from './stored-revision.ts'
 
 const ref = z.object({ type: z.string(), id: z.string() })
 const statement = z.object({
@@ -55,6 +56,7 @@ export const suggestionSchema = z.object({
       }),
     ]),
   ),
+  replaces: z.array(z.string()),
   excess: z.object({
     space: z.number(),
     seen: z.number(),
@@ -74,11 +76,17 @@ export const suggestionSchema = z.object({
 
 export type Suggestion = z.output<typeof suggestionSchema>
 
+export interface SuggestionPlace {
+  readonly since: string
+  readonly beside?: boolean
+  /** The file that it was written to. */
+  readonly out?: string
+  /** The address of the revision that it was pushed as. */
+  readonly revision?: string | undefined
+}
+
 /** For the one who has to answer for the policy: what it rests on, what it leaves out, and what to do next. */
-export function suggestionText(
-  suggestion: Suggestion,
-  options: { readonly since: string; readonly out?: string; readonly beside?: boolean },
-): string {
+export function suggestionText(suggestion: Suggestion, options: SuggestionPlace): string {
   const parts = [headText(suggestion), statementsText(suggestion), leftOutText(suggestion), refusedText(suggestion)]
   parts.push(takeAwayText(suggestion), nextText(suggestion, options))
   return parts.filter((part) => part !== '').join('\n\n')
@@ -190,11 +198,19 @@ function listed(names: readonly string[]): string {
   return names.length <= MOST_ROLES ? shown : `${shown} and ${names.length - MOST_ROLES} more`
 }
 
-function nextText(
-  { leftOut, statements }: Suggestion,
-  { since, out, beside }: { readonly since: string; readonly out?: string; readonly beside?: boolean },
-): string {
+function nextText({ leftOut, statements }: Suggestion, { since, out, beside, revision }: SuggestionPlace): string {
   const accept = leftOut.length === 0 ? [] : ['  grant what was left out and is meant: --accept ID …']
+  if (revision !== undefined) {
+    const name = short(revision)
+    return [
+      `pushed as revision ${name} with what stays in force: ${count(statements.length, 'statement')}; nothing is decided by it`,
+      'next',
+      `  sallyport policy show ${name}`,
+      `  sallyport policy replay --candidate ${name}`,
+      `  sallyport policy activate ${name}`,
+      ...accept,
+    ].join('\n')
+  }
   if (out === undefined) {
     return [
       'next',
