@@ -57,8 +57,9 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
     roles: without(all.filter(({ link }) => link === undefined)),
     anything: without(all.filter(({ id, effect }) => effect === 'forbid' || ceilings.byPolicy.has(id))),
   }
+  const administering = filesOfAdministration(granting.anything, set, entities)
   return {
-    grantFiles: grantFilesOf(all, [...templates.values()], set),
+    grantFiles: grantFilesOf(all, [...templates.values()], set).filter((file) => !administering.has(file)),
     policies: own.map(({ id, position }) => ({ id, source: position.source ?? '', line: position.line })),
     roles: [...roles.byAssignee].flatMap(([key, links]) => {
       const byRole = new Map<string, InForce['roles'][number]>()
@@ -87,6 +88,22 @@ function inForceOf(set: PolicySet, entities: Entities): InForce {
     },
     wouldAllow: (policy) => wouldAllow(policy, set, entities, budget),
   }
+}
+
+/** Files by which somebody administers: what changes Sallyport itself is never suggested, and so they have to stay. */
+function filesOfAdministration(engine: Engine, { schema }: PolicySet, entities: Entities): ReadonlySet<string> {
+  const refs = [...entities.nodes()].map(({ ref }) => ref)
+  const found = new Set<string>()
+  for (const { uid, parents, principals } of describeSchema(schema.text).actions) {
+    if (!parents.includes('admin') || parents.includes('read')) continue
+    for (const principal of refs.filter(({ type }) => PRINCIPAL_TYPES.has(type) && principals.includes(type))) {
+      for (const resource of refs.filter(({ type }) => type === 'Tenant')) {
+        const { reasons } = engine.decide({ principal, action: uid, resource, context: {} }, entities)
+        for (const id of reasons) found.add(engine.policy(id)?.position.source ?? '')
+      }
+    }
+  }
+  return found
 }
 
 function grantFilesOf(

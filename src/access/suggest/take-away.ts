@@ -5,7 +5,10 @@ import type { Cell, PolicyUse, Tally } from './tally.ts'
 
 /** What grants something now. */
 export interface InForce {
-  /** Files of the tenant's layer that grant and do nothing else: a complete suggestion stands in their place. */
+  /**
+   * Files of the tenant's layer that grant and do nothing else, and by which nobody administers: a complete suggestion
+   * stands in their place.
+   */
   readonly grantFiles: readonly string[]
   readonly policies: readonly { readonly id: string; readonly source: string; readonly line: number }[]
   readonly roles: readonly {
