@@ -28,6 +28,8 @@ export interface Question {
   readonly price?: Price
   /** What the asker states of the resource: counts for a tenant's own types, which are its application's to know. */
   readonly attributes?: { readonly [name: string]: Json }
+  /** The upstream in whose answer it came up, for what is enforced there. */
+  readonly through?: string
   /** Only proposed, by a model to its client: the call itself is decided once more, and uses up an approval then. */
   readonly isProposed?: true
   /** Entities that exist for this question only (a tool that no catalogue knows). */

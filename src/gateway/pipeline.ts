@@ -97,7 +97,16 @@ export async function serve<Target, Kept>(
       decisions,
       record,
       ports,
-      decide: (questions, about) => decideWithin(ctx, record, questions, about, ports),
+      decide(questions, about) {
+        const through = plan.request.upstream.id
+        return decideWithin(
+          ctx,
+          record,
+          questions.map((one) => ({ ...one, through })),
+          about,
+          ports,
+        )
+      },
       produced(tokens) {
         way.used = usedAtLeast(inspection, tokens)
       },

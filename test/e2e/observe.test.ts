@@ -181,3 +181,35 @@ test('who is let through unidentified reaches nothing but the gateway, and canno
   await client.call('POST', '/api/modes', { target: 'route:tools', mode: 'unset', preview: 'any' })
   await assert.rejects(mcpClient(house.credentials, 'office', 'sk-nobody'))
 })
+
+test('an evaluation over the decision API is true where denials are observed, and says what it would have been', async () => {
+  const { client } = rollout()
+  const olivia = apiClient(house.credentials, 'olivia')
+  const question = {
+    subject: { type: 'user', id: 'bob' },
+    action: { name: 'model:invoke' },
+    resource: { type: 'Model', id: 'demo-chat' },
+  }
+  const evaluation = z.object({ decision: z.boolean(), context: z.looseObject({ observed: z.unknown() }).partial() })
+  const evaluate = async (asked: object = question) =>
+    evaluation.parse(await olivia.call('POST', '/access/v1/evaluation', asked))
+  assert.equal((await evaluate()).decision, false)
+  // The gate of the gateway is none of the decision API.
+  await client.call('POST', '/api/modes', { target: 'route:models', mode: 'observe' })
+  assert.equal((await evaluate()).decision, false)
+  await client.call('POST', '/api/modes', { target: 'tenant', mode: 'observe' })
+  const answer = await evaluate()
+  assert.deepEqual([answer.decision, answer.context.observed], [true, { decision: false, by: ['tenant'] }])
+  // Nobody whom the directory does not know, and no administration.
+  assert.equal((await evaluate({ ...question, subject: { type: 'user', id: 'nobody' } })).decision, false)
+  const reading = { ...question, action: { name: 'log:read' }, resource: { type: 'Tenant', id: 'demo' } }
+  assert.equal((await evaluate(reading)).decision, false)
+  await client.call('POST', '/api/modes', { target: 'route:decision-point', mode: 'enforce', preview: 'any' })
+  assert.equal((await evaluate()).decision, false)
+  for (const target of ['tenant', 'route:models', 'route:decision-point']) {
+    await client.call('POST', '/api/modes', { target, mode: 'unset', preview: 'any' })
+  }
+  const metrics = await (await olivia.fetch('/api/metrics')).text()
+  assert.match(metrics, /sallyport_decision_seconds_count\{decision="observed-deny"\} [1-9]/)
+  assert.match(metrics, /sallyport_modes_observed 0/)
+})

@@ -1,5 +1,6 @@
 import type { Context } from '../../kernel/index.ts'
 import type { Decision, Question } from '../question.ts'
+import { mayGoOn } from '../withheld.ts'
 import type { Approvals } from './approvals.ts'
 
 /**
@@ -13,7 +14,7 @@ export function askForApprovals(
   approvals: Pick<Approvals, 'ask'> | undefined,
 ): readonly Decision[] | Promise<readonly Decision[]> {
   if (approvals === undefined || !decisions.some(lacksApproval)) return decisions
-  if (!decisions.every((decision) => decision.decision === 'allow' || lacksApproval(decision))) return decisions
+  if (!decisions.every((decision) => mayGoOn(decision) || lacksApproval(decision))) return decisions
   return Promise.all(
     decisions.map(async (decision, index) => {
       const question = questions[index]
@@ -24,8 +25,9 @@ export function askForApprovals(
   )
 }
 
-function lacksApproval({ decision, advice = [] }: Decision): boolean {
-  return decision === 'deny' && advice.length === 1 && advice[0]?.kind === 'approval'
+function lacksApproval({ decision, observed, advice = [] }: Decision): boolean {
+  // Of what goes on anyway nobody is asked.
+  return decision === 'deny' && observed === undefined && advice.length === 1 && advice[0]?.kind === 'approval'
 }
 
 function waitingFor(id: string, decision: Decision): Decision {

@@ -16,7 +16,7 @@ export function placesOf(ctx: Context, question: Question, known: Known): Places
   if (gate !== 'decision-point') {
     const server = around.find(({ type }) => type === 'ToolServer')?.id
     const upstream = server ?? (resource.type === 'Model' ? upstreamOf(question, known) : undefined)
-    if (upstream !== undefined) routes.push(`upstream:${upstream}`)
+    for (const id of new Set([upstream, question.through])) if (id !== undefined) routes.push(`upstream:${id}`)
   }
   return { projects, routes }
 }

@@ -117,6 +117,14 @@ test('a denial says who was stopped, at what, on whose behalf and by which polic
   assert.deepEqual(reasons, [{ policy: 'foundation.tools.read', principal: 'research-assistant' }])
 })
 
+test('a denial that was only observed is neither allowed nor denied: observed, and logged', () => {
+  const observed = { by: ['tenant'], at: ['route:tools'] }
+  const { body } = decision()
+  const event = ocsfEvent(stored('decision', { ...body, decision: 'observed-deny', observed }), origin)
+  assert.deepEqual([event.status_id, event.action_id, event.disposition_id], [1, 3, 17])
+  assert.deepEqual((event.unmapped as JsonObject).observed, observed)
+})
+
 test('the address of a caller, where it is known, is the source of the event', () => {
   const context = { network: { address: { __extn: { fn: 'ip', arg: '203.0.113.7' } } } }
   const event = ocsfEvent(stored('decision', { ...decision().body, context }), origin)

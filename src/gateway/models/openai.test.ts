@@ -248,6 +248,55 @@ test('a denied call in a whole answer is a 403 in the form of OpenAI', async (t)
   assert.match(error.message, /local\/send.*bob gets no mail/)
 })
 
+for (const [name, modes, by] of [
+  ['the gate of models', { 'route:models': 'observe' }, ['route:models']],
+  ['the upstream of the model', { 'upstream:one': 'observe' }, ['upstream:one']],
+] as const) {
+  test(`with ${name} in observe, denied calls in a stream reach the client and are recorded`, async (t) => {
+    const gateway = await startTestGateway(
+      t,
+      answerStream(
+        callDelta(0, { id: 'a', name: 'send', text: '{"to":"bob@example.com"}' }),
+        callDelta(1, { id: 'b', name: 'wipe', text: '{"not":' }),
+        delta({}, 'tool_calls'),
+        DONE,
+      ),
+    )
+    gateway.setModes(modes)
+    const text = await (await gateway.post(CHAT, STREAM)).text()
+    assert.ok(text.includes('bob@example.com') && text.includes('wipe'))
+    const [, calls] = await gateway.records()
+    assert.equal(calls?.body.decision, 'observed-deny')
+    const questions = calls?.body.questions as readonly { decision: string; observed: { by: string[] } }[]
+    assert.deepEqual(
+      questions.map(({ decision, observed }) => [decision, observed.by]),
+      [
+        ['observed-deny', by],
+        ['observed-deny', by],
+      ],
+    )
+    gateway.setModes({ ...modes, 'route:models': 'enforce' })
+    assert.ok(!(await (await gateway.post(CHAT, STREAM)).text()).includes('bob@example.com'))
+    const after = await gateway.records()
+    assert.ok(!JSON.stringify(after.slice(3)).includes('observed-deny'))
+  })
+}
+
+test('in observe whoever can be identified invokes and sees every model, and one that is not there stays unknown', async (t) => {
+  const gateway = await startTestGateway(t, answerJson(completion({ role: 'assistant', content: 'hi' })))
+  const key = await gateway.key('stranger')
+  assert.equal((await gateway.post(CHAT, { ...ASK, model: 'secret' }, { key })).status, 404)
+  gateway.setModes({ tenant: 'observe' })
+  assert.equal((await gateway.post(CHAT, { ...ASK, model: 'secret' }, { key })).status, 200)
+  const list = await (await gateway.post('openai/v1/models', undefined, { key, method: 'GET' })).text()
+  assert.match(list, /"secret"/)
+  assert.equal((await gateway.post(CHAT, { ...ASK, model: 'missing' }, { key })).status, 404)
+  gateway.breakLog(true)
+  const seen = gateway.seen.length
+  assert.equal((await gateway.post(CHAT, ASK, { key })).status, 503)
+  assert.equal(gateway.seen.length, seen, 'no record, no action')
+})
+
 const HIDDEN_CALLS: Readonly<Record<string, readonly (object | string)[]>> = {
   'in a second choice': [
     delta({ content: 'x' }),

@@ -31,6 +31,7 @@ export interface TestGateway {
   records(): Promise<readonly ReadableRecord[]>
   /** Makes the log refuse everything, or take it again. */
   breakLog(broken: boolean): void
+  setModes(modes: Readonly<Record<string, 'observe' | 'enforce'>>): void
 }
 
 export interface PostOptions {
@@ -103,6 +104,7 @@ export async function startTestGateway(t: TestContext, upstream: Upstream): Prom
       return (await rooms.settledRecords()).filter((record) => !record.erased)
     },
     breakLog,
+    setModes: (modes) => rooms.access.setModes(new Map(Object.entries(modes))),
   }
 }
 

@@ -108,7 +108,8 @@ function bodyOf(ctx: Context, decided: DecidedRequest, ports: RecordPorts): Gate
   if (questions.length > 1) {
     let { context } = body
     body.questions = questions.map((one, index) => {
-      const decision = decisions[index]
+      // What is refused as a whole has refused each of its parts, whatever they would have been alone.
+      const decision = outcome === 'deny' ? refused(decisions[index]) : decisions[index]
       const { state, ...said } = questionOf(ctx, one, decision, ports)
       const differing = differingIn(body, context, decision)
       context = decision?.state === undefined ? context : decision.facts
@@ -155,6 +156,12 @@ function callerOf(
     credential,
     authentication,
   }
+}
+
+function refused(decision: Decision | undefined): Decision | undefined {
+  if (decision?.observed === undefined) return decision
+  const { observed: _, ...rest } = decision
+  return rest
 }
 
 function questionOf(
