@@ -18,6 +18,7 @@ import {
 import { mayGoOn } from '../withheld.ts'
 import { layerTarget, type Mode, modeTargetText, parseModeTarget } from './mode-target.ts'
 import { observedBy } from './modes-in-force.ts'
+import { modesAfter, wouldGoOn } from './switch-preview.ts'
 
 const LAYERS: readonly Layer[] = [
   { kind: 'project', id: 'p' },
@@ -161,6 +162,31 @@ test('each layer that an observed denial names would refuse it alone, and no oth
     }),
     { numRuns: 150 },
   )
+})
+
+test('what a preview says would start to fail is what is refused after the switch', async () => {
+  let failing = 0
+  const closing = fc.constantFrom<Mode | undefined>('enforce', undefined)
+  await fc.assert(
+    fc.asyncProperty(house, modes, fc.constantFrom(...TARGETS), closing, questions, async (...given) => {
+      const [files, set, text, mode, list] = given
+      const access = await opened(files)
+      const target = parseModeTarget(text)
+      assert.ok(target !== undefined)
+      const after = modesAfter(set, target, mode)
+      for (const asked of list) {
+        access.setModes(set)
+        const { observed } = decided(access, asked)
+        if (observed === undefined) continue
+        access.setModes(after)
+        const goes = mayGoOn(decided(access, asked))
+        if (!goes) failing++
+        assert.equal(wouldGoOn(observed, after), goes, JSON.stringify({ asked, set: [...set], text, mode, observed }))
+      }
+    }),
+    { numRuns: 300 },
+  )
+  assert.ok(failing > 20, `only ${failing} would have failed`)
 })
 
 test('what goes on could go on, whatever the modes', async () => {
