@@ -59,6 +59,32 @@ test('a record is acknowledged when the disk has it, and until then nobody else 
   await log.close()
 })
 
+test('a checkpoint is shown when the disk has it and all that it covers, of one size one, and nobody waits for it', async () => {
+  using place = logFixture()
+  const disk = heldDisk()
+  const log = await place.open({ openWriteAheadLog: disk.opening, checkpointDelay: 1 })
+  await log.append(decision())
+  await sleep(20)
+  const before = await log.checkpoint()
+  assert.equal(parseCheckpoint(before).size, 1)
+  await log.append(decision())
+  disk.hold()
+  await sleep(20)
+  assert.equal(await log.checkpoint(), before)
+  const next = log.append(decision())
+  // Whoever wants a receipt now gets it up to the very checkpoint that is on its way.
+  const receipt = await log.receipt(1)
+  const shown = await log.checkpoint()
+  assert.equal(parseCheckpoint(shown).size, 2)
+  assert.ok(receipt.endsWith(shown))
+  disk.release()
+  await next
+  await log.close()
+  const again = await place.open()
+  assert.equal(parseCheckpoint(await again.checkpoint()).size, 3)
+  await again.close()
+})
+
 test('closing brings everything to the disk that was accepted', async () => {
   using place = logFixture()
   const disk = heldDisk()

@@ -47,7 +47,7 @@ export interface LogFileOptions {
 
 /**
  * The log as it stands in one open file, with the right edge of its tree in memory. Every change is one transaction
- * that is on disk before the method returns, but for `append`, which `sync` brings there. After a method that writes has thrown, memory and file may disagree, and
+ * that is on disk before the method returns, but for those of which `sync` is said to bring it there. After a method that writes has thrown, memory and file may disagree, and
  * the object is to be closed (unless it threw `NotBegun`).
  */
 export class LogFile {
@@ -66,6 +66,8 @@ export class LogFile {
   #origin: { readonly id: number; readonly name: string }
   #dataVersion: unknown
   #checkpoint: { readonly size: number; readonly note: string } | undefined
+  // In the file, and perhaps not on disk.
+  #added: { readonly size: number; readonly note: string } | undefined
 
   /** Opens the file, and makes it where there is none. Reads only the right edge, whatever the size of the log. */
   constructor(options: LogFileOptions) {
@@ -185,23 +187,43 @@ export class LogFile {
     this.#commit()
     this.#origin = { id, name: origin }
     this.#checkpoint = undefined
+    this.#added = undefined
     return first
   }
 
   /** Signs and stores a checkpoint over everything there is. Of one size there is only ever one. */
-  writeCheckpoint(sign: (checkpoint: { origin: string; size: number; root: Uint8Array }) => string): string {
+  writeCheckpoint(sign: Sign): string {
+    if (this.addCheckpoint(sign)) this.syncNow()
+    return this.publishCheckpoint() ?? this.#checkpoint?.note ?? unreachable()
+  }
+
+  /**
+   * The same, but nobody gets to see it before `sync` has resolved and it is published. Returns whether there is
+   * anything to sync.
+   */
+  addCheckpoint(sign: Sign): boolean {
     const { size } = this
-    if (this.#checkpoint?.size === size) return this.#checkpoint.note
-    // INVARIANT: nobody gets a checkpoint before everything that it covers is on disk, which the end of this sees to.
+    if (this.#added?.size === size) return true
+    if (this.#checkpoint?.size === size) return false
+    // INVARIANT: nobody gets a checkpoint before everything that it covers is on disk.
     const note = sign({ origin: this.#origin.name, size, root: this.root() })
     this.#begin()
     this.#statements.insertCheckpoint.run(this.#origin.id, size, note)
     // Receipts need the newest; of the others enough stay to tell between which two something was rewritten.
     this.#statements.thinCheckpoints.run(this.#origin.id, size - (size % this.#spacing), size)
     this.#statements.replaceEdge.run(size, this.#tree.partialTile(0, size % TILE_WIDTH))
-    this.#commit()
-    this.#checkpoint = { size, note }
-    return note
+    this.#statements.commit.run()
+    this.#added = { size, note }
+    return true
+  }
+
+  /** Lets everybody see the checkpoint that was added last, which is on disk now; `undefined` where there is none new. */
+  publishCheckpoint(): string | undefined {
+    const added = this.#added
+    if (added === undefined) return undefined
+    this.#added = undefined
+    this.#checkpoint = added
+    return added.note
   }
 
   /** Runs another change of the file in a transaction of its own; it must not touch the tree. */
@@ -344,6 +366,8 @@ function personsOf(record: NewRecord): readonly string[] {
   return persons.length > 1 ? persons.sort() : persons
 }
 
+type Sign = (checkpoint: { readonly origin: string; readonly size: number; readonly root: Uint8Array }) => string
+
 type Statements = ReturnType<typeof prepareStatements>
 
 function prepareStatements(db: DatabaseSync) {
@@ -362,6 +386,10 @@ function prepareStatements(db: DatabaseSync) {
     bodies: prepare('SELECT idx, leaf, seal, body FROM records WHERE idx BETWEEN ? AND ? ORDER BY idx'),
     newestCheckpoint: prepare('SELECT size, note FROM checkpoints WHERE origin = ? ORDER BY size DESC LIMIT 1'),
   }
+}
+
+function unreachable(): never {
+  throw new TypeError('a checkpoint was neither added nor there')
 }
 
 function corrupt(detail: string): AuditError {

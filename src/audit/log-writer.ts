@@ -27,8 +27,8 @@ export interface LogWriterOptions extends LogFileOptions {
 
 /**
  * The one writer of a log. Appends that come in together share one durable transaction; while the disk takes it, the
- * next ones gather, and nobody else waits. Where the file can't be
- * written, everybody is refused at once, and it is tried again until it can.
+ * next ones gather, and nobody else waits. Where the file can't be written, everybody is refused at once, and it is
+ * tried again until it can.
  */
 export class LogWriter {
   readonly #options: LogWriterOptions
@@ -49,6 +49,9 @@ export class LogWriter {
   #mustFlush = false
   #retry: NodeJS.Timeout | undefined
   #checkpointTimer: NodeJS.Timeout | undefined
+  #isCheckpointDue = false
+  readonly #sign = (state: Parameters<typeof signCheckpoint>[0]): string =>
+    signCheckpoint(state, this.#options.signers(state.origin))
   // INVARIANT: at least what callers were told is durable; what is opened must hold all of it.
   #durable: { readonly size: number; readonly root: Uint8Array }
 
@@ -112,9 +115,7 @@ export class LogWriter {
   checkpointNow(): string {
     if (this.#fence !== undefined) throw this.#fence
     const before = this.#file?.checkpoint
-    const note = this.#write((file) =>
-      file.writeCheckpoint((state) => signCheckpoint(state, this.#options.signers(state.origin))),
-    )
+    const note = this.#write((file) => file.writeCheckpoint(this.#sign))
     if (note !== before?.note) this.#options.onCheckpoint(note)
     return note
   }
@@ -165,13 +166,29 @@ export class LogWriter {
   }
 
   #schedule(): void {
-    if (this.#draining || this.#written !== undefined || this.#isMoving || this.#queue.length === 0) return
+    if (this.#draining || this.#written !== undefined || this.#isMoving) return
+    if (this.#queue.length === 0 && !this.#isCheckpointDue) return
     this.#draining = true
     setImmediate(() => {
       this.#draining = false
-      this.#drain()
+      if (this.#isCheckpointDue) this.#addCheckpoint()
+      else this.#drain()
       this.#schedule()
     })
+  }
+
+  // Like a group of records, so that nobody waits for the disk.
+  #addCheckpoint(): void {
+    this.#isCheckpointDue = false
+    if (this.#fence !== undefined) return
+    try {
+      this.#write((file) => {
+        if (!file.addCheckpoint(this.#sign)) return
+        this.#await({ file, batch: [], first: file.size, started: performance.now(), durable: stateOf(file) })
+      })
+    } catch {
+      // The log is unavailable now, which #fail has noted; the checkpoint is made when it is back.
+    }
   }
 
   #drain(): void {
@@ -179,16 +196,17 @@ export class LogWriter {
     const batch = this.#queue.length <= MAX_BATCH ? this.#queue : this.#queue.slice(0, MAX_BATCH)
     this.#queue = this.#queue.length <= MAX_BATCH ? [] : this.#queue.slice(MAX_BATCH)
     const started = performance.now()
-    let group: WrittenGroup
     try {
-      group = this.#write((file) => {
+      this.#write((file) => {
         const first = file.append(batch)
-        return { file, batch, first, started, durable: { size: file.size, root: file.root() } }
+        this.#await({ file, batch, first, started, durable: stateOf(file) })
       })
     } catch (error) {
       for (const waiting of batch) waiting.reject(error)
-      return
     }
+  }
+
+  #await(group: WrittenGroup): void {
     this.#written = group
     group.file.sync().then(
       () => this.#settle(group),
@@ -226,11 +244,14 @@ export class LogWriter {
     }
   }
 
-  #acknowledge({ batch, first, durable, started }: WrittenGroup): void {
+  #acknowledge({ file, batch, first, durable, started }: WrittenGroup): void {
     this.#written = undefined
+    const note = file.publishCheckpoint()
+    if (note !== undefined) this.#options.onCheckpoint(note)
     this.#durable = durable
     for (const { text } of batch) this.#unmoved += text.length
     this.#unmoved += PAGES_OF_A_COMMIT * PAGE_SIZE
+    if (batch.length === 0) return
     for (const [i, waiting] of batch.entries()) waiting.resolve(first + i)
     this.#scheduleCheckpoint()
     this.#options.onCommitted(first, batch, performance.now() - started)
@@ -330,7 +351,8 @@ export class LogWriter {
   #scheduleCheckpoint(): void {
     this.#checkpointTimer ??= setTimeout(() => {
       this.#checkpointTimer = undefined
-      this.#tryCheckpoint()
+      this.#isCheckpointDue = true
+      this.#schedule()
     }, this.#options.checkpointDelay).unref()
   }
 
@@ -348,7 +370,11 @@ interface Waiting extends PreparedRecord {
   readonly reject: (error: unknown) => void
 }
 
-/** Records that are in the file, and what the log is with them. */
+function stateOf(file: LogFile): { readonly size: number; readonly root: Uint8Array } {
+  return { size: file.size, root: file.root() }
+}
+
+/** Records that are in the file, or a checkpoint where there are none, and what the log is with them. */
 interface WrittenGroup {
   readonly file: LogFile
   readonly batch: readonly Waiting[]
