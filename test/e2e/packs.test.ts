@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Sallyport, startSallyport } from '../../examples/tour/sallyport.ts'
+import { requestToken } from '../../src/cli/client.ts'
 import { consoleBlocks, isAsShown, runInOneShell } from './console-blocks.ts'
 import { succeed } from './house.ts'
 
@@ -75,6 +76,30 @@ test('a pack of the tenant travels with its manifest; changed under its version 
     [inForce.version, inForce.layer],
     ['1.1.0', { kind: 'agent', type: 'Agent', id: 'research-assistant' }],
   )
+})
+
+test('programs read what packs there are, and which are in force', async () => {
+  const { token } = await requestToken(sallyport.credentials, 'olivia', 'api', 'admin')
+  const get = async (path: string) => {
+    const answer = await fetch(`${sallyport.credentials.issuer}/api/packs${path}`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    // biome-ignore lint/suspicious/noExplicitAny: a test looks into what came
+    return { status: answer.status, body: (await answer.json()) as any }
+  }
+  const all = await get('')
+  assert.equal(all.body.packs.length, 9)
+  assert.deepEqual(
+    all.body.inForce.map(({ instance }: { instance: string }) => instance),
+    ['surveys'],
+  )
+  const one = await get('/rag-reader/1.0.0')
+  assert.deepEqual(
+    one.body.parameters.map(({ name }: { name: string }) => name),
+    ['indexes', 'classifications', 'searches', 'documents'],
+  )
+  const none = await get('/rag-reader/9.9.9')
+  assert.deepEqual([none.status, none.body.error.code], [404, 'pack_unknown'])
 })
 
 test('an upgrade is planned on what is on record too, and written only where every case still passes', async () => {

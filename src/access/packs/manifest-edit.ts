@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isMap, isSeq, parse, parseDocument, stringify } from 'yaml'
+import { isMap, isScalar, isSeq, parse, parseDocument, stringify } from 'yaml'
 import { manifestError } from '../../identity/index.ts'
 import type { DeclaredPack } from './pack-manifest.ts'
 import { lineChanges } from './statement-changes.ts'
@@ -19,11 +19,13 @@ export function withPack(text: string, file: string, declared: DeclaredPack): st
   const document = parseDocument(text)
   const [problem] = document.errors
   if (problem !== undefined) throw manifestError([`${file}: ${problem.message.split('\n')[0]}`])
-  const packs = document.get('packs')
+  const packs = document.get('packs', true)
   // How the same manifest would be written without the change.
   const plain = document.toString(LAYOUT)
   if (!isSeq(packs)) {
-    // A section that is there and empty is no list yet.
+    // Whatever else may stand there is not to be lost.
+    const isEmpty = packs === undefined || (isScalar(packs) && packs.value === null)
+    if (!isEmpty) throw manifestError([`${file}: \`packs\` is no plain list, and has to be changed by hand`])
     document.set('packs', document.createNode([entryOf(declared)]))
     return keepingLayout(text, plain, document.toString(LAYOUT))
   }

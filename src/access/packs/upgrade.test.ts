@@ -101,6 +101,10 @@ packs:
     assert.deepEqual(parse(withPack(empty, 'tenant.yaml', declared)).packs, [declared])
   }
   assert.deepEqual(parse(packSection(declared)), { packs: [declared] })
+  assert.throws(
+    () => withPack('x: &x [{ as: other }]\npacks: *x\n', 'tenant.yaml', declared),
+    /tenant\.yaml: `packs` is no plain list/,
+  )
 })
 
 test('changes of lines, undone, are the lines before, and done, the lines after', () => {
