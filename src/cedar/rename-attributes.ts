@@ -149,8 +149,11 @@ function idOf(type: string, id: string): string {
   return type === 'Action' ? id : `${type.slice(0, -'::Action'.length)}::${id}`
 }
 
+const PARAMETER = 'Parameter'
+
 function couldBe(type: string, constraint: Constraint): boolean {
-  if (constraint.kind === 'equal') return constraint.uid.type === type
+  // What a pack has a parameter for can be of any type.
+  if (constraint.kind === 'equal') return constraint.uid.type === type || constraint.uid.type === PARAMETER
   return constraint.kind === 'is' ? constraint.type === type : true
 }
 

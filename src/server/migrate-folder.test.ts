@@ -270,6 +270,43 @@ test('what the plan takes away has to be announced, in cases and in requests', a
   })
 })
 
+test('packs that stand in the folder change too, with what they are used with', async () => {
+  const files = {
+    ...FILES,
+    'tenant.yaml': `${FILES['tenant.yaml']}packs:
+  - { pack: viewer, version: 1.0.0, as: clerks, agentType: assistant, with: { order: 'Shop::Order::"o1"' } }
+`,
+    'packs/viewer/pack.yaml': `name: viewer
+version: 1.0.0
+title: Sees one order
+description: Sees one order.
+layers: [agentType]
+parameters:
+  order: { type: entity, of: Shop::Order, doc: the order }
+`,
+    'packs/viewer/grants.cedar':
+      '@id("sees") permit (principal, action == Shop::Action::"view", resource == Parameter::"order") when { resource is Shop::Order && resource has total };\n',
+  }
+  await withFolder(
+    RENAME,
+    async ({ folder, plan }) => {
+      const tried = await tryMigration(plan, folder, options)
+      assert.deepEqual(tried.proof.changes, [])
+      tried.write()
+      const texts = textsIn(folder)
+      assert.match(texts['tenant.yaml'] ?? '', /with: \{ order: 'Shop::Purchase::"o1"' \}/)
+      assert.match(texts['packs/viewer/pack.yaml'] ?? '', /of: Shop::Purchase,/)
+      assert.match(
+        texts['packs/viewer/grants.cedar'] ?? '',
+        /"purchase:read", .* resource is Shop::Purchase && resource has amount \}/,
+      )
+      writeUndo(plan, folder, undoMigration(plan, folder))
+      assert.deepEqual(textsIn(folder), { ...files, 'migrations/plan.yaml': RENAME })
+    },
+    files,
+  )
+})
+
 test('names change places where the plan says that it means that', async () => {
   const swap = 'actions: { Shop::view: Shop::refund, Shop::refund: Shop::view }\n'
   await withFolder(swap, async ({ folder, plan }) => {

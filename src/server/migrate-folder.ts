@@ -120,9 +120,7 @@ function nameWithin(folder: string, file: string): string | undefined {
 
 async function readTexts(folder: string, tenant: TenantId): Promise<FolderTexts> {
   const { world, tests, manifests } = await readPolicyFolder(folder, tenant)
-  const packs = packFiles(folder)
-    .filter((name) => name.endsWith('.cedar'))
-    .map((name) => ({ name, text: readText(join(folder, name)) }))
+  const packs = packFiles(folder).map((name) => ({ name, text: readText(join(folder, name)) }))
   return { world, tests, manifests, packs }
 }
 

@@ -6,6 +6,7 @@ import {
   type Rewrite,
   renameInPolicies,
   renameInSchema,
+  type SchemaDescription,
   type TextEdit,
 } from '../../cedar/index.ts'
 import { manifestError } from '../../identity/index.ts'
@@ -14,7 +15,7 @@ import { openTrial, type Trial, type TrialWorld } from '../trial/trial.ts'
 import { checkPlan } from './check-plan.ts'
 import type { MigrationPlan } from './plan.ts'
 import { renameInCases } from './rename-cases.ts'
-import { renameInManifest, type YamlRewrite } from './rename-manifest.ts'
+import { renameInManifest, renameInPack, type YamlRewrite } from './rename-manifest.ts'
 import { type RequestsAfter, requestsAfter } from './requests-after.ts'
 
 interface NamedText {
@@ -27,7 +28,7 @@ export interface FolderTexts {
   readonly world: TrialWorld
   readonly manifests: readonly NamedText[]
   readonly tests: readonly NamedText[]
-  /** Policies of packs that stand in the folder. */
+  /** The files of packs that stand in the folder. */
   readonly packs: readonly NamedText[]
 }
 
@@ -84,13 +85,30 @@ export function draftMigration(plan: MigrationPlan, folder: FolderTexts): Migrat
         : renameInPolicies(file.text, file.name, schema, renames)
     take(file, placed(rewrite))
   }
-  for (const source of folder.packs) take(source, placed(renameInPolicies(source.text, source.name, schema, renames)))
+  for (const source of folder.packs) take(source, renameInPackFile(source, renames, schema, after))
   for (const source of folder.tests) {
-    const actions = parseCases(source).map((one) => ({ before: one.action, after: after.action(one) }))
-    take(source, renameInCases(source, renames, actions))
+    take(source, renameInTests(source, renames, after))
   }
   if (problems.length > 0) throw manifestError(problems)
   return { files, renames, before, after }
+}
+
+function renameInTests(source: NamedText, renames: Renames, after: RequestsAfter): YamlRewrite {
+  const actions = parseCases(source).map((one) => ({ before: one.action, after: after.action(one) }))
+  return renameInCases(source, renames, actions)
+}
+
+/** `pack.yaml`, statements, `example.yaml`, and cases. */
+function renameInPackFile(
+  source: NamedText,
+  renames: Renames,
+  schema: SchemaDescription,
+  after: RequestsAfter,
+): YamlRewrite {
+  const { name, text } = source
+  if (name.endsWith('.cedar')) return placed(renameInPolicies(text, name, schema, renames))
+  if (/\.test\.ya?ml$/.test(name)) return renameInTests(source, renames, after)
+  return name.endsWith('/pack.yaml') ? renameInPack(source, renames) : renameInManifest(source, renames)
 }
 
 function placed({ edits, problems }: Rewrite): YamlRewrite {

@@ -5,18 +5,10 @@ import {
   renameKeys,
   renameRef,
   renameRefsWithin,
+  renameValues,
   type YamlRewrite,
 } from './rename-manifest.ts'
-import {
-  editYaml,
-  entriesIn,
-  fieldOf,
-  itemsOf,
-  type YamlEdits,
-  type YamlPart,
-  type YamlText,
-  type YamlValue,
-} from './yaml-edits.ts'
+import { editYaml, entriesIn, fieldOf, itemsOf, type YamlEdits, type YamlText, type YamlValue } from './yaml-edits.ts'
 
 /** The action of a case before and afterwards; of one that is split, it depends on what the case asks. */
 export interface CaseAction {
@@ -34,7 +26,8 @@ export function renameInCases(
   const { root } = yaml
   const defaults = fieldOf(root, 'defaults')
   for (const { key, value } of entriesIn(fieldOf(root, 'entities'))) renameEntity(key, value, renames, yaml)
-  renameVariables(fieldOf(root, 'variables'), renames, yaml)
+  // What comes out is compared afterwards.
+  renameValues(fieldOf(root, 'variables'), renames, yaml)
   if (defaults !== undefined) renameFields(defaults, renames, yaml)
   const actions = new Map<YamlText, Set<string>>()
   const facts = new Map<YamlText, Set<string>>()
@@ -121,17 +114,4 @@ function renameReason(reason: YamlText, renames: Renames, yaml: YamlEdits): void
   if (part !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${part.id} on `)
   const to = renames.types.get(onType)
   if (to !== undefined) yaml.replaceAll(reason, ` on ${onType}::`, ` on ${to}::`)
-}
-
-/** A variable is renamed where its whole value is a name; what comes out is compared afterwards. */
-function renameVariables(variables: YamlValue | undefined, renames: Renames, yaml: YamlEdits): void {
-  const visit = (value: YamlValue | undefined, item: YamlPart | undefined): void => {
-    if (value?.kind === 'text') {
-      if (renames.actions.has(value.value)) renameAction(value, item ?? value, renames, yaml)
-      else renameRef(value, renames, yaml)
-    }
-    for (const one of itemsOf(value)) visit(one, one)
-    for (const entry of entriesIn(value)) visit(entry.value, undefined)
-  }
-  visit(variables, undefined)
 }

@@ -50,7 +50,35 @@ export function renameInManifest(
     const actions = fieldOf(item, 'actions')
     if (actions?.kind === 'text') renameAction(actions, item, renames, yaml)
   }
+  for (const item of itemsOf(fieldOf(root, 'packs'))) renameValues(fieldOf(item, 'with'), renames, yaml)
   return { edits: yaml.edits, problems: yaml.problems }
+}
+
+/** Changes names in what a pack says of its parameters. */
+export function renameInPack(source: { readonly name: string; readonly text: string }, renames: Renames): YamlRewrite {
+  const yaml = editYaml(source.text, source.name)
+  for (const { value } of entriesIn(fieldOf(yaml.root, 'parameters'))) {
+    const of = fieldOf(value, 'of')
+    for (const type of of?.kind === 'list' ? of.items : [of]) {
+      const to = type?.kind === 'text' ? renames.types.get(type.value) : undefined
+      if (type?.kind === 'text' && to !== undefined) yaml.replace(type, to)
+    }
+    for (const name of ['default', 'among']) renameValues(fieldOf(value, name), renames, yaml)
+  }
+  return { edits: yaml.edits, problems: yaml.problems }
+}
+
+/** Values of which nobody says here what they are: those that are a name, or a reference, are renamed. */
+export function renameValues(value: YamlValue | undefined, renames: Renames, yaml: YamlEdits): void {
+  const visit = (one: YamlValue | undefined, item: YamlPart | undefined): void => {
+    if (one?.kind === 'text') {
+      if (renames.actions.has(one.value)) renameAction(one, item ?? one, renames, yaml)
+      else renameRef(one, renames, yaml)
+    }
+    for (const inner of itemsOf(one)) visit(inner, inner)
+    for (const entry of entriesIn(one)) visit(entry.value, undefined)
+  }
+  visit(value, undefined)
 }
 
 /** An entity by its name, with `in` and `attributes`. */
