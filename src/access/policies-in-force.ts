@@ -83,7 +83,9 @@ export function policiesInForce(
   let validations: ReadonlyMap<string, PolicyValidation> = new Map()
   const validationFor = ({ schema: { text } }: PolicySet): PolicyValidation => {
     const validation = validations.get(text) ?? policyValidation(text)
-    validations = new Map(validations).set(text, validation)
+    // Of drafts with schemas of their own there may be any number.
+    const kept = [...validations].filter(([one]) => one !== text).slice(1 - MOST_SCHEMAS)
+    validations = new Map([...kept, [text, validation]])
     return validation
   }
   let set = finish(policySetSteps(schema, own))
@@ -233,6 +235,9 @@ export function policiesInForce(
     },
   }
 }
+
+/** Schemas against which what was validated is remembered. */
+const MOST_SCHEMAS = 4
 
 /** Assignees whose roles are changed before others get their turn. */
 const AT_ONCE = 20

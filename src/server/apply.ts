@@ -89,6 +89,8 @@ export async function applyManifests(
   const byFile = new Map(named.map((declared) => [declared.file, declared]))
   const schema = parsed.map(({ sections: { schema } }) => schema).findLast((name) => name !== undefined)
   const schemaFile = schema === undefined ? undefined : schemaFileOf(schema, textNamed(schema, 'schema', files))
+  // What comes in force from here on is not overwritten by what was put together before it.
+  const from = deps.revisions.active().whole
   const policies = policiesFor(
     {
       schema: schemaFile,
@@ -123,7 +125,7 @@ export async function applyManifests(
   const people = await deps.directory.apply(...parsed)
   const things = await deps.catalog.apply(...parsed)
   if (policies !== undefined && hasNewPolicies)
-    await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests) })
+    await deps.revisions.replaceAll(policies, { by: deps.by, message: messageOf(manifests), from })
   const resources = await applyResources(declared, deps.tenant, deps)
   if (requires) await requireEvidence(deps.store, activation.require)
   const retention = await declareRetention(deps.store, declaredRetention(parsed.map((one) => one.sections.retention)))

@@ -98,8 +98,12 @@ export interface Revisions {
   required(): Promise<readonly string[]>
   /** Throws `evidence_missing` where `replaceAll` would. */
   checkReplaceAll(files: readonly PolicyFile[]): Promise<void>
-  /** Replaces everything below the foundation at once: what is the same stays as it is. Rejects with `policies_invalid`. */
-  replaceAll(files: readonly PolicyFile[], asked: Asked): Promise<readonly Activation[]>
+  /**
+   * Replaces everything below the foundation at once: what is the same stays as it is. `from` is the whole that the files
+   * were put together from. Rejects with `revision_conflict` where another is in force, `policies_invalid`,
+   * `evidence_missing`.
+   */
+  replaceAll(files: readonly PolicyFile[], asked: Asked & { readonly from: string }): Promise<readonly Activation[]>
 }
 
 export interface RevisionDeps {
@@ -193,6 +197,7 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
       throw new AccessError('revision_ambiguous', `more than one revision begins with \`${prefix}\``)
     })
 
+  let examining: Promise<unknown> = Promise.resolve()
   // One change of what is in force after the other: each sees what the one before has left.
   let queue: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -210,10 +215,14 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
   return {
     async push(pushed) {
       const { address } = await keep(pushed)
-      await inTurn(async () => {
+      // Drafts wait for each other, so that they never take all the time there is; what comes in force waits for none.
+      examining = examining.then(async () => {
         if (active.revisions.get(layerKey(pushed.layer)) === address) return
         await examine(await supposing([address]), pushed.by, examination).catch(forEvidence)
       })
+      const mine = examining
+      examining = mine.catch(() => undefined)
+      await mine
       return store.read((q) => known(q, address))
     },
     list: ({ layer, before, limit }) =>
@@ -310,6 +319,9 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
     },
     replaceAll: (files, asked) =>
       inTurn(async () => {
+        if (asked.from !== active.whole) {
+          throw new AccessError('revision_conflict', 'other policies came in force meanwhile: apply again')
+        }
         const changed = changedLayers(files, active)
         if (changed.length === 0) return []
         const addresses: string[] = []
