@@ -52,6 +52,8 @@ export interface SuggestedFile {
   readonly text: string
   readonly statements: readonly SuggestedStatement[]
   readonly leftOut: readonly SuggestedStatement[]
+  /** What of `accept` something was left out for. */
+  readonly accepted: ReadonlySet<string>
   /** Those that are granted. */
   readonly drafts: readonly Draft[]
 }
@@ -67,6 +69,7 @@ export function* suggestedFile(input: FileInput): Steps<SuggestedFile> {
   }
   const drafts = [...input.drafts]
   const leftOut: SuggestedStatement[] = []
+  const accepted = new Set<string>()
   for (const [caution, list] of input.cautions) {
     for (const [index, draft] of list.entries()) {
       const id = `left-out/${caution}-${index + 1}`
@@ -77,6 +80,8 @@ export function* suggestedFile(input: FileInput): Steps<SuggestedFile> {
         why: CAUTIONS[caution],
       }
       if (isAccepted) {
+        accepted.add(accept.includes(id) ? id : caution)
+        if (accept.includes(caution)) accepted.add(caution)
         drafts.push(draft)
         statements.push(statement)
       } else leftOut.push(statement)
@@ -84,7 +89,7 @@ export function* suggestedFile(input: FileInput): Steps<SuggestedFile> {
     }
   }
   statements.sort((a, b) => (a.id < b.id ? -1 : 1))
-  return { text: fileText(statements, leftOut, input), statements, leftOut, drafts }
+  return { text: fileText(statements, leftOut, input), statements, leftOut, accepted, drafts }
 }
 
 function statementOf(draft: Draft, id: string, land: Landscape): SuggestedStatement {

@@ -86,6 +86,8 @@ test('elevated actions, administration and calls on untrusted content are left o
     bold.leftOut.map(({ caution }) => caution),
     ['administration'],
   )
+  const misspelt = await suggest(traffic, { accept: ['elevated', 'left-out/elevated-9'] })
+  assert.deepEqual(misspelt.pointless, ['left-out/elevated-9'])
   const accepted = bold.statements.find(({ caution }) => caution === 'untrusted')
   assert.doesNotMatch(accepted?.policy ?? 'untrusted', /untrusted/)
 })
@@ -240,6 +242,24 @@ test('a statement that would grant far more than was seen is said one by one', a
   const narrow = await suggest(traffic, {}, entities)
   assert.doesNotMatch(narrow.text, /resource in Index::"big"/)
   assert.equal(narrow.excess.beyond, 0)
+})
+
+test('where more is granted than can be counted one by one, it is counted as if nothing was granted twice', async () => {
+  const many = agents('helper', 2500)
+  const documents = Array.from({ length: 2000 }, (_, n) => `d${n}`)
+  const entities: readonly EntityJson[] = [
+    { uid: uid('AgentType', 'helper'), attrs: {}, parents: [] },
+    { uid: uid('Index', 'big'), attrs: {}, parents: [] },
+    ...many.map((id) => ({ uid: uid('Agent', id), attrs: {}, parents: [uid('AgentType', 'helper')] })),
+    ...documents.map((id) => ({ uid: uid('Document', id), attrs: {}, parents: [uid('Index', 'big')] })),
+  ]
+  const traffic = many.map((agent, n) => ({
+    ...observed({ agent, action: 'document:read', resource: uid('Document', `d${n % 2000}`) }),
+    at: START + n,
+  }))
+  const { excess, statements } = await suggest(traffic, { mostBeyond: 1 }, entities)
+  assert.equal(statements.length, 1)
+  assert.deepEqual([excess.granted, excess.beyond], [5_000_000, 5_000_000 - 2500])
 })
 
 const world: readonly EntityJson[] = [

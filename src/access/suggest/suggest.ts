@@ -2,7 +2,7 @@ import { describeSchema, type EntityJson, type Steps } from '../../cedar/index.t
 import { unhurried } from '../unhurried.ts'
 import { coverCells, type Grant } from './cover.ts'
 import { type Excess, excessIn, excessOf } from './excess.ts'
-import { type Landscape, landscapeOf } from './landscape.ts'
+import { type Landscape, type LandscapeAction, landscapeOf } from './landscape.ts'
 import { type SuggestedStatement, suggestedFile } from './policy-file.ts'
 import { activeIn, type Caution, sortCells } from './set-aside.ts'
 import { type Draft, statementsOf } from './statements.ts'
@@ -42,6 +42,8 @@ export interface Suggestion {
   /** What is denied whatever is granted, by the policy that says so. */
   readonly refused: readonly ({ readonly policy: string } & Refusals)[]
   readonly takeAway: readonly TakeAway[]
+  /** What was accepted and was not left out: misspelt, or of another suggestion. */
+  readonly pointless: readonly string[]
   /** Files in whose place it stands, where it is complete. */
   readonly replaces: readonly string[]
   readonly excess: Excess
@@ -105,6 +107,7 @@ function* suggestionSteps(
       .map(([policy, refusals]) => ({ policy, ...refusals }))
       .sort((a, b) => b.count - a.count || (a.policy < b.policy ? -1 : 1)),
     takeAway: world.inForce === undefined ? [] : yield* takeAway(world.inForce, tally, links, land),
+    pointless: accept.filter((one) => !file.accepted.has(one)),
     replaces: options.isBeside === true ? [] : (world.inForce?.grantFiles ?? []),
     excess: excessOf(file.drafts, cells, land),
     decisions: tally.decisions,
@@ -122,17 +125,21 @@ function* suggestionSteps(
 function* coverAll(cells: readonly Cell[], land: Landscape, active: ReadonlySet<number>): Steps<readonly Grant[]> {
   const acting = cells.filter((cell) => cell.acting > 0)
   const { grants } = yield* coverCells(acting, land, { active, setsAside: false })
-  const granted = new Set<string>()
+  const granted = new Map<
+    LandscapeAction,
+    { readonly who: ReadonlySet<number>; readonly what: ReadonlySet<number> }[]
+  >()
   for (const { subject, target, action } of grants) {
     // What a call is granted for is bound to its arguments, and those behind are not asked about them.
     if (action.isCall) continue
     const who = subject.named.length > 0 ? subject.named : land.members(subject.kind, subject.groups)
-    for (const one of who) for (const resource of target.grants) granted.add(`${action.number} ${one} ${resource}`)
+    const list = granted.get(action) ?? []
+    granted.set(action, list)
+    list.push({ who: new Set(who), what: new Set(target.grants) })
   }
-  const behind = cells.filter(
-    ({ acting: own, action, principal, resource }) =>
-      own === 0 && !granted.has(`${action.number} ${principal} ${resource}`),
-  )
+  const behind = cells.filter(({ acting: own, action, principal, resource }) => {
+    return own === 0 && !granted.get(action)?.some(({ who, what }) => who.has(principal) && what.has(resource))
+  })
   const rest = yield* coverCells(behind, land, { active, setsAside: false, isBehind: true })
   return [...grants, ...rest.grants]
 }

@@ -101,7 +101,7 @@ export interface TallyOptions {
 const MOST_CELLS = 250_000
 const MOST_EXAMPLES = 3
 const MOST_ACTORS = 8
-const SLICES = 336
+const SLICES = 168
 const SHORTEST_SLICE = 600_000
 
 /** Reads decisions one by one and keeps what they are like, in memory that does not grow with their number. */

@@ -49,6 +49,8 @@ export function policySuggestCommand(): Command {
       if (options.accept !== undefined) query.set('accept', options.accept.join(','))
       const suggestion = await suggestionFrom(client(), query, progressOn(output))
       if (options.out !== undefined) writeNew(options.out, suggestion.text)
+      for (const one of suggestion.pointless)
+        output.note(`nothing was left out as \`${one}\`: there is nothing to accept`)
       const revision = options.draft === true ? await pushDraft(client(), suggestion) : undefined
       output.data({ ...suggestion, ...(revision === undefined ? {} : { revision }) }, () =>
         suggestionText(suggestion, { ...options, revision }),

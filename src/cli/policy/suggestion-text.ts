@@ -57,6 +57,7 @@ export const suggestionSchema = z.object({
     ]),
   ),
   replaces: z.array(z.string()),
+  pointless: z.array(z.string()),
   excess: z.object({
     space: z.number(),
     seen: z.number(),
