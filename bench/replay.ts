@@ -156,7 +156,7 @@ async function checkingAndTesting(count: number): Promise<void> {
   const foundation = readFoundation()
   // What ships with the product is read once in a process, whatever is checked.
   openAccess(foundation, 'demo')
-  const { seconds, value } = await timed(() => {
+  const { seconds, cpu, value } = await timed(() => {
     const findings = checkPolicies(foundation, files)
     const roles = { grants: [], declared: new Set<string>() }
     const trial = openTrial({ tenant, foundation, policies: files, roles, entities })
@@ -165,7 +165,7 @@ async function checkingAndTesting(count: number): Promise<void> {
   })
   const [first] = value.failed
   if (first !== undefined) throw new Error(first.problems.join())
-  print(`${count} policies checked, ${count} cases run`, `${seconds.toFixed(2)} s`)
+  print(`${count} policies checked, ${count} cases run`, `${seconds.toFixed(2)} s (CPU ${cpu.toFixed(2)} s)`)
 }
 
 /** How much more deciding costs while a candidate is in shadow, with the candidate's own decisions. */

@@ -217,6 +217,7 @@ article { border: 1px solid var(--line); border-left: 4px solid var(--line); pad
 .why { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .9rem; margin: .6rem 0; font-size: .9rem; }
 .why dt { color: var(--soft); }
 .scroll { overflow-x: auto; }
+.scroll table { min-width: 38rem; }
 table { width: 100%; border-collapse: collapse; font-size: .85rem; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th { text-align: left; font-weight: 600; color: var(--soft); }
@@ -228,5 +229,5 @@ code { font: .92em ui-monospace, monospace; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: 6px; margin-top: .2rem; }
 rect.allowed { fill: var(--allowed); }
 rect.denied { fill: var(--denied); }
-@media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --panel: #fff; --allowed: #8250df; --denied: #bc4c00; } body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; } svg, article, .tiles li { print-color-adjust: exact; } }
+@media print { .scroll table { min-width: 0; } :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --panel: #fff; --allowed: #8250df; --denied: #bc4c00; } body { max-width: none; padding: 0; font-size: 10pt; } h2 { break-after: avoid; } svg, article, .tiles li { print-color-adjust: exact; } }
 `

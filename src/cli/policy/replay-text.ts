@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { oneLine } from '../visible.ts'
 import { count } from './count.ts'
 
 const total = z.object({ name: z.string(), allowed: z.number(), denied: z.number() })
@@ -59,8 +60,10 @@ export function differencesText({ groups, ungrouped }: Report): readonly string[
     const where =
       example === undefined ? '' : `, as record ${example.index}: ${example.chain.join(' → ')} on ${example.resource}`
     return [
-      `${effect === 'allowed' ? '+' : '-'} ${group.count} × ${action} on ${resourceType} by ${principals}: newly ${effect}${where}`,
-      `    then ${namesText(before)}; now ${namesText(after)}`,
+      oneLine(
+        `${effect === 'allowed' ? '+' : '-'} ${group.count} × ${action} on ${resourceType} by ${principals}: newly ${effect}${where}`,
+      ),
+      oneLine(`    then ${namesText(before)}; now ${namesText(after)}`),
     ]
   })
   const rest = groups.slice(SHOWN).reduce((sum, group) => sum + group.count, ungrouped)
