@@ -38,3 +38,18 @@ test('what a server has recorded is asked again by diffs and migrations', async 
     rmSync(folder, { recursive: true, force: true })
   }
 })
+
+test('the complexity of what a server has in force is told by the address of its revision', async () => {
+  const sallyport = await startSallyport()
+  try {
+    const listed = await sallyport.cli('policy', 'log', '--json')
+    const revision = /"(?:revision|address)": "([0-9a-f]{64})"/.exec(listed.stdout)?.[1]
+    assert.ok(revision !== undefined, listed.stdout + listed.stderr)
+    const told = await sallyport.cli('policy', 'complexity', revision, '--json')
+    assert.ok(told.ok, told.stderr)
+    const { folders } = JSON.parse(told.stdout) as { folders: { totals: { own: number } }[] }
+    assert.ok((folders[0]?.totals.own ?? 0) > 0)
+  } finally {
+    await sallyport.remove()
+  }
+})

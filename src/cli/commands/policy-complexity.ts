@@ -3,6 +3,7 @@ import type { Complexity, Differences } from '../../access/index.ts'
 import type { TenantId } from '../../kernel/index.ts'
 import { table } from '../output.ts'
 import { count } from '../policy/count.ts'
+import { diffSide } from '../policy/diff-side.ts'
 import { tenantOption } from '../policy/tenant-option.ts'
 import { sessionOf } from '../session.ts'
 
@@ -24,9 +25,13 @@ type ComplexityOptions = { readonly tenant: TenantId } & { readonly [Name in Thr
 export function policyComplexityCommand(): Command {
   const command = new Command('complexity')
     .description(
-      'tell the size and shape of the policies of a folder: statements, overlaps, near-duplicates, exceptions, drift; of several folders, how they differ',
+      'tell the size and shape of policies: statements, overlaps, near-duplicates, exceptions, drift; of several folders, how they differ',
     )
-    .argument('[folder...]', 'with manifests (`*.yaml`), one for each tenant', ['.'])
+    .argument(
+      '[folder or revision...]',
+      'folders with manifests (`*.yaml`), or addresses of revisions that a server keeps',
+      ['.'],
+    )
     .addOption(tenantOption())
   for (const [name, [what]] of Object.entries(THRESHOLDS)) {
     const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -34,12 +39,19 @@ export function policyComplexityCommand(): Command {
   }
   return command.action(async (folders: readonly string[], options: ComplexityOptions, self: Command) => {
     const { complexityOf, differencesOf, measuredOf } = await import('../../access/index.ts')
-    const { readPolicyFolder } = await import('../../server/index.ts')
-    const { output } = sessionOf(self)
+    const { client, output } = sessionOf(self)
     const measured = new Map<string, ReturnType<typeof measuredOf>>()
-    for (const folder of folders)
-      measured.set(folder, measuredOf((await readPolicyFolder(folder, options.tenant)).world))
-    const found = [...measured].map(([folder, one]) => ({ folder, ...complexityOf(one) }))
+    const known = new Set<string>()
+    for (const folder of folders) {
+      const { world, hasWorld } = await diffSide(folder, options.tenant, client)
+      measured.set(folder, measuredOf(world))
+      if (hasWorld) known.add(folder)
+    }
+    const found = [...measured].map(([folder, one]) => {
+      const complexity = complexityOf(one)
+      // A revision says nothing of who has which role.
+      return { folder, ...complexity, unusedRoles: known.has(folder) ? complexity.unusedRoles : [] }
+    })
     const differences = measured.size > 1 ? differencesOf(measured) : undefined
     const exceeded = found.flatMap((one) => exceededBy(one, options).map((text) => `${one.folder}: ${text}`))
     output.data({ folders: found, ...(differences === undefined ? {} : { differences }), exceeded }, () =>
