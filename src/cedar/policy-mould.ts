@@ -48,8 +48,14 @@ export type MouldValue =
 /** Annotations that a value can be the whole of; titles and ids are those of the mould. */
 const ANNOTATIONS: ReadonlySet<string> = new Set(['limit', 'budget', 'reserve', 'approval'])
 
-/** Throws `policies_invalid` with every problem that was found. */
-export function readMoulds(source: PolicySource): readonly PolicyMould[] {
+/** Throws `policies_invalid` with every problem that was found. More than `most` are not looked at. */
+export function readMoulds(source: PolicySource, most = Number.POSITIVE_INFINITY): readonly PolicyMould[] {
+  let count = 0
+  for (const _ of splitPolicies(source.text)) {
+    if (++count <= most) continue
+    const position = positionsIn(source.text, source.name).at(0)
+    throw errorOf('policies_invalid', [{ severity: 'error', message: `more than ${most} policies`, ...position }])
+  }
   const { policies, templates } = parsePolicies([source])
   const problems: Problem[] = []
   const tell = (message: string, position: SourcePosition): void => {

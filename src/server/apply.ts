@@ -207,7 +207,7 @@ async function packPolicies(
   if (placed.length === 0) return undefined
   const inForce = revisions.active().files
   const own = schema === undefined ? inForce : [schema]
-  return expandPacksUnhurried(placed, packShelf([...builtInPacks(), ...packsAmong(files)]), {
+  return expandPacksUnhurried(placed, packShelf([...builtInPacks(), ...(await packsAmong(files))]), {
     schema: readFoundation().schema,
     own,
     inForce,

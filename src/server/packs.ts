@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { AccessError, PACK_FILES, type Pack, type PackSource, readPack } from '../access/index.ts'
 import type { NamedText } from '../http/index.ts'
 
@@ -46,8 +47,8 @@ export function packsIn(folder: string): readonly Pack[] {
     .map((file) => readPack(sourceIn(folder, dirname(file), '', 'own')))
 }
 
-/** The same, of texts that were sent along with manifests. Throws `pack_invalid`. */
-export function packsAmong(files: readonly NamedText[]): readonly Pack[] {
+/** The same, of texts that were sent along with manifests. Rejects with `pack_invalid`. */
+export async function packsAmong(files: readonly NamedText[]): Promise<readonly Pack[]> {
   const folders = new Map<string, { name: string; text: string }[]>()
   for (const { name, text } of files) {
     if (!/^packs\/[^/]+\/(?:[^/]+\/)?[^/]+$/.test(name) || !isPackFile(basename(name))) continue
@@ -58,10 +59,15 @@ export function packsAmong(files: readonly NamedText[]): readonly Pack[] {
   if (folders.size > MOST_SENT) {
     throw new AccessError('pack_invalid', `more than ${MOST_SENT} packs were sent along`)
   }
-  return [...folders].map(([folder, own]) => readPack({ folder, files: own, from: 'own' }))
+  const packs: Pack[] = []
+  for (const [folder, own] of folders) {
+    packs.push(readPack({ folder, files: own, from: 'own' }))
+    await setImmediate()
+  }
+  return packs
 }
 
-/** Each is read at once. */
+/** Reading one holds up others for some milliseconds. */
 const MOST_SENT = 100
 
 function isPackFile(name: string): boolean {

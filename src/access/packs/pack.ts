@@ -107,7 +107,7 @@ function parsed(text: string, file: string) {
 
 function mouldsOf(text: string, name: string): readonly PolicyMould[] {
   try {
-    return readMoulds({ name, text })
+    return readMoulds({ name, text }, MOST_STATEMENTS)
   } catch (error) {
     throw new AccessError('pack_invalid', `the pack cannot be used: ${errorText(error)}`, { cause: error })
   }

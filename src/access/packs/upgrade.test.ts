@@ -134,6 +134,7 @@ test('what is wrong with a pack is told with its place', () => {
     [() => packOf('1.0.0', '', grants), /grants\.cedar:1:51: there is no parameter `model`/],
     [() => packOf('1.0.0', model, `${grants}\n${grants}`), /grants\.cedar:2: `use`: two statements/],
     [() => packOf('1.0.0', model, grants.replace('use', 'a/b')), /grants\.cedar:1: `a\/b`: an id in a pack is/],
+    [() => packOf('1.0.0', model, grants.repeat(101)), /grants\.cedar:1:1: more than 100 policies/],
     [() => packOf('1.0.0', model, 'permit ('), /grants\.cedar:1:/],
     [
       () =>
