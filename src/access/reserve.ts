@@ -94,9 +94,9 @@ async function takeAll(
   return { ...once(taken), decisions: decisions.map((one, index) => became.get(index) ?? one) }
 }
 
-/** What an approval was used up for rests on it, whatever else was looked at. */
+/** What an approval is used up for rests on it, whatever else was looked at. */
 function withApproval(became: Decision, { approval }: Decision): Decision {
-  return approval === undefined ? became : { ...became, approval }
+  return approval === undefined || became.withheld !== 'limit' ? became : { ...became, approval }
 }
 
 function once(taken: readonly Taken[]): Reserved {

@@ -259,8 +259,10 @@ export async function openApprovals(deps: ApprovalDeps): Promise<Approvals> {
   }
 
   /** Decides again what could not be had after all. */
-  const again = (ctx: Context, question: Question, before: Decision): Decision => {
+  const again = (ctx: Context, question: Question, before: Decision): Decision | Taken => {
     const decision = access.decide(ctx, question)
+    // Where nothing is refused it goes on without the approval.
+    if (decision.observed !== undefined) return { became: decision, settle: () => undefined, release: () => undefined }
     if (decision.decision === 'deny') return decision
     const { approval: _, ...rest } = before
     return {

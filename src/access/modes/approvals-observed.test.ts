@@ -49,3 +49,18 @@ test('where only a layer is in observe, an approval that another asks for is ask
   assert.equal((await approvals.get(id))?.state, 'used')
   assert.equal((await enforce(ctx)).decision.observed, undefined)
 })
+
+test('an approval that is gone when it is to be used refuses nothing in observe', async () => {
+  const { access, context, waiting, approvals } = await openHouse()
+  const ctx = context([agent('courier')])
+  const id = await waiting(ctx)
+  await approvals.give(id, user('ada').id)
+  access.setModes(new Map([['tenant', 'observe']]))
+  const decided = access.decide(ctx, SEND)
+  assert.equal(decided.approval, id)
+  await approvals.revoke(id, user('ada').id, 'not now')
+  const reserved = await access.reserve(ctx, [SEND], [decided])
+  assert.equal(reserved.refused, undefined)
+  const [became] = reserved.decisions ?? []
+  assert.deepEqual([became?.decision, became?.observed?.by, became?.approval], ['deny', ['tenant'], undefined])
+})
