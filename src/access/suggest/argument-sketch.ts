@@ -33,7 +33,7 @@ export function addCall(sketch: ArgumentSketch, given: Readonly<Record<string, s
     const value = given[pointer] ?? ''
     const known = sketch.pointers.get(pointer)
     if (known !== undefined) addValue(known, value)
-    else if (sketch.pointers.size < MOST_POINTERS && pointer.length <= LONGEST) {
+    else if (sketch.pointers.size < MOST_POINTERS && pointer.length <= LONGEST && pointer.isWellFormed()) {
       sketch.pointers.set(pointer, sketchOf(value))
     } else {
       sketch.pointers = undefined
@@ -66,11 +66,15 @@ export function patternsOf({ calls, pointers }: ArgumentSketch): readonly Argume
   const found: ArgumentPattern[] = []
   for (const [pointer, { seen, values, prefix, suffix }] of [...pointers].sort(byName)) {
     if (seen < calls) continue
-    const isClosed = values !== undefined && values.size <= MOST_TEXTS && [...values.values()].every((n) => n > 1)
+    const isClosed =
+      values !== undefined &&
+      values.size <= MOST_TEXTS &&
+      [...values].every(([text, times]) => times > 1 && text.isWellFormed())
     if (isClosed) found.push({ pointer, texts: [...values.keys()].sort() })
     else if (values === undefined || values.size >= ENOUGH_VALUES) {
       const pattern = { pointer, prefix: upToMark(prefix), suffix: fromMark(suffix) }
-      if (pattern.prefix !== '' || pattern.suffix !== '') found.push(pattern)
+      const isText = pattern.prefix.isWellFormed() && pattern.suffix.isWellFormed()
+      if (isText && (pattern.prefix !== '' || pattern.suffix !== '')) found.push(pattern)
     }
   }
   return found

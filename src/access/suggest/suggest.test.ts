@@ -204,6 +204,18 @@ async function checkNasty(nasty: string, isPrintable: boolean): Promise<void> {
   else assert.ok(warnings.every(({ severity, message }) => severity === 'warning' && message.includes('identifier')))
 }
 
+test('what is no text stands in no policy, and keeps no policy from being written', async () => {
+  const found = await suggest(
+    everyHour(agents('helper', 3), (agent) => [
+      { agent, action: 'tool:call', resource: uid('Tool', 's/find'), arguments: { '/q': 'half \ud83d' } },
+      { agent, action: 'document:read', resource: uid('Document', 'half \ud83d') },
+    ]),
+  )
+  assert.equal(found.statements.length, 1)
+  assert.doesNotMatch(found.text, /half/)
+  assert.equal(found.skipped.unknown, 300)
+})
+
 test('the same decisions give the same text', async () => {
   const traffic = everyHour(agents('helper', 5), (agent, n) => [
     { agent, action: 'model:invoke', resource: uid('Model', n % 2 === 0 ? 'small' : 'large'), for: 'ann' },

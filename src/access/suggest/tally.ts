@@ -224,7 +224,9 @@ export function tallying(land: Landscape, { since, until, mostCells = MOST_CELLS
         return
       }
       const action = land.action(observed.action)
+      // What is no text cannot stand in a policy as it is.
       const isKnown =
+        observed.resource.id.isWellFormed() &&
         action?.resources.has(observed.resource.type) === true &&
         observed.chain.every(({ kind, id }) => {
           return (
