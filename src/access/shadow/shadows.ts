@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Clock, PrincipalRef } from '../../kernel/index.ts'
 import { errorText, SallyportError } from '../../kernel/index.ts'
@@ -121,6 +122,7 @@ export async function openShadows(deps: ShadowDeps): Promise<Shadows> {
     let more = mine.unwritten
     mine.unwritten = 0
     for (const { moment, judged } of pending) {
+      await setImmediate()
       const { ctx, question, decision } = moment
       const found = await log.find({ txn: ctx.txn, action: question.action, resource: question.resource })
       if (found === undefined) {
@@ -262,8 +264,8 @@ const STOPPED = 'it was stopped'
 const OVER = 'its time was over'
 /** Milliseconds between two records of differences. */
 const FLUSH = 2000
-/** Differences that wait to be written down. */
-const MOST_PENDING = 1000
+/** Differences that are looked up and written down in that time; of a conversation, each may take many records to find. */
+const MOST_PENDING = 100
 const NO_COUNTS: ShadowCounts = { seen: 0, concerned: 0, judged: 0, skipped: 0, differing: 0 }
 
 interface Run {
