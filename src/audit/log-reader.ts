@@ -112,19 +112,14 @@ export class LogReader {
       tenant: this.#tenant,
       at: leaf.at,
       ...(leaf.of === undefined ? {} : { of: leaf.of }),
-      ...(leaf.kind === 'decision' ? { outcome: this.#outcomeOf(index, Number(row.txn)) } : {}),
     }
+    // Looked for only where there can be one: what has none is told from all later records of its txn, however many.
+    const outcome = () => (leaf.kind === 'decision' ? { outcome: this.#outcomeOf(index, Number(row.txn)) } : {})
     const text = this.#bodyOf(row, leaf, index)
-    if (text === undefined) return { ...frame, erased: true }
+    if (text === undefined) return { ...frame, ...outcome(), erased: true }
     const parsed = parseBodyText(text)
     if (parsed === undefined) throw damaged(index)
-    const { outcome, ...rest } = frame
-    return {
-      ...rest,
-      ...(outcome !== undefined && hasOutcome(parsed.body) ? { outcome } : {}),
-      erased: false,
-      ...parsed,
-    }
+    return { ...frame, ...(hasOutcome(parsed.body) ? outcome() : {}), erased: false, ...parsed }
   }
 
   #bodyOf(row: Record<string, SQLOutputValue>, leaf: Leaf, index: number): string | undefined {
