@@ -210,6 +210,27 @@ test('an action that is split is granted as before, and each case goes to the pa
   })
 })
 
+test('a list entry of an action that is split becomes one for each of its parts', async () => {
+  const listed = (FILES['tenant.yaml'] ?? '').replace('actions: Shop::view', "actions: 'Shop::order:change'")
+  const files = { ...FILES, 'tenant.yaml': listed }
+  await withFolder(
+    SPLIT,
+    async ({ folder, plan }) => {
+      const tried = await tryMigration(plan, folder, options)
+      tried.write()
+      const manifest = textsIn(folder)['tenant.yaml'] ?? ''
+      const entries = [...manifest.matchAll(/- \{ deny: 'resource:Shop::Order::"o2"', actions: '?([^',]+)'?, reason/g)]
+      assert.deepEqual(
+        entries.map(([, action]) => action),
+        ['Shop::order:edit', 'Shop::invoice:edit'],
+      )
+      writeUndo(plan, folder, undoMigration(plan, folder))
+      assert.equal(textsIn(folder)['tenant.yaml'], listed)
+    },
+    files,
+  )
+})
+
 test('a role that is split goes whole to everybody who has it', async () => {
   const two = `${FILES['shop.cedar']}
 @id("shop/closing") @role("keeper")
