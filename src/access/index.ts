@@ -106,6 +106,7 @@ export { activationSections, type DeclaredActivation, requireEvidence } from './
 export {
   type Activation,
   type Active,
+  type Asked,
   type Evidence,
   REVISION_STATES,
   type Revision,

@@ -3,6 +3,7 @@ import type {
   Access,
   AccessRequests,
   Approvals,
+  Asked,
   Binding,
   CursorSealer,
   Holds,
@@ -43,7 +44,7 @@ export interface TenantFace {
   /** Decides again what is on record, under a candidate; asked only where that was allowed and recorded. */
   replay(asked: ReplayAsked): Promise<ReplayReport>
   /** Policies with parameters: those that ship with the product, and those that are in force. */
-  readonly packs: { list(): readonly Pack[]; inForce(): readonly PackInForce[] }
+  readonly packs: { list(): readonly Pack[]; inForce(): Promise<readonly PackInForce[]> }
   /** Binds access requests to denied evaluations. */
   readonly binding: Binding
   readonly log: Log
@@ -76,7 +77,7 @@ export interface TenantFace {
   apply(
     manifests: readonly NamedText[],
     policies: readonly NamedText[],
-    asked?: { readonly by: readonly PrincipalRef[]; readonly permit: Permit },
+    asked?: Pick<Asked, 'by' | 'check'> & { readonly permit: Permit },
   ): Promise<Applied>
   /**
    * Calls `cut` when an open stream may not go on: somebody in the caller's chain loses their standing, the credential

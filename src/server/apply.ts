@@ -1,6 +1,7 @@
 import {
   type Access,
   AccessError,
+  type Asked,
   activationSections,
   type DeclaredActivation,
   type DeclaredEntry,
@@ -73,11 +74,13 @@ export interface ApplyDeps {
   readonly self: Context
   /** Asked before the first change; throws where that is denied. */
   readonly permit?: Permit | undefined
+  /** Asked about policies before the first change. */
+  readonly check?: Asked['check'] | undefined
 }
 
 /**
  * Brings a tenant to what manifests declare together. Everything is read and checked before the first change; applying
- * again changes nothing. Throws `manifest_invalid`, `policies_invalid`.
+ * again changes nothing. Throws `manifest_invalid`, `policies_invalid`, and what `check` rejects with.
  */
 export async function applyManifests(
   manifests: readonly NamedText[],
@@ -107,7 +110,7 @@ export async function applyManifests(
   const listed = declaredLists(declared.map(({ lists }) => lists))
   if (listed !== undefined) await checkLists(listed, deps)
 
-  if (policies !== undefined && hasNewPolicies) await deps.revisions.checkReplaceAll(policies)
+  if (policies !== undefined && hasNewPolicies) await deps.revisions.checkReplaceAll(policies, asking(deps))
   const activation = declared.map((one) => one.activation).findLast((one) => one !== undefined)
   const required = await deps.revisions.required()
   const requires = activation !== undefined && activation.require.join() !== required.join()
@@ -141,6 +144,10 @@ export async function applyManifests(
     ...(published === undefined ? [] : [await deps.publication.choose(published)]),
     ...(await deps.exports.apply(...parsed)),
   ]
+}
+
+function asking({ by, check }: ApplyDeps): Pick<Asked, 'by' | 'check'> {
+  return check === undefined ? { by } : { by, check }
 }
 
 /** All that the manifests say together; undefined where none of them speaks of lists. */

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { errorText, type TenantId } from '../kernel/index.ts'
@@ -467,6 +477,53 @@ test('whatever is renamed, nothing changes but names, and undoing leaves every b
     }),
     { numRuns: 5 },
   )
+})
+
+test('a migration that stopped because a file had changed can be tried again', async () => {
+  await withFolder(RENAME, async ({ folder }) => {
+    const beside = mkdtempSync(join(tmpdir(), 'sallyport-plan-'))
+    try {
+      const plan = join(beside, 'plan.yaml')
+      writeFileSync(plan, RENAME)
+      const few = { ...options, generated: 20 }
+      const tried = await tryMigration(plan, folder, few)
+      writeFileSync(join(folder, 'limits.cedar'), `${FILES['limits.cedar']}// more\n`)
+      assert.throws(() => tried.write(), /`limits\.cedar` has changed meanwhile; nothing was written/)
+      ;(await tryMigration(plan, folder, few)).write()
+      writeUndo(plan, folder, undoMigration(plan, folder))
+      assert.equal(readFileSync(join(folder, 'limits.cedar'), 'utf8'), `${FILES['limits.cedar']}// more\n`)
+    } finally {
+      rmSync(beside, { recursive: true, force: true })
+    }
+  })
+})
+
+test('a file that is no text in UTF-8 is not migrated: it could not be brought back byte for byte', async () => {
+  await withFolder(RENAME, async ({ folder, plan }) => {
+    const limits = join(folder, 'limits.cedar')
+    const bytes = Buffer.concat([readFileSync(limits), Buffer.from('// caf\xe9\n', 'latin1')])
+    writeFileSync(limits, bytes)
+    await assert.rejects(tryMigration(plan, folder, options), /`limits\.cedar` is no text in UTF-8/)
+    assert.deepEqual(readFileSync(limits), bytes)
+  })
+})
+
+test('new texts are written to no place that a link in the folder leads to', async () => {
+  await withFolder(RENAME, async ({ folder, plan }) => {
+    const outside = join(dirname(folder), `${basename(folder)}.txt`)
+    writeFileSync(outside, 'mine')
+    try {
+      const tried = await tryMigration(plan, folder, options)
+      for (const name of ['limits.cedar', '.sallyport-writing.json']) {
+        symlinkSync(outside, join(folder, `${name}.sallyport-new`))
+      }
+      tried.write()
+      assert.equal(readFileSync(outside, 'utf8'), 'mine')
+      assert.ok(!lstatSync(join(folder, 'limits.cedar')).isSymbolicLink())
+    } finally {
+      rmSync(outside)
+    }
+  })
 })
 
 test('a writing that was interrupted after its journal is finished by whoever comes next', async () => {

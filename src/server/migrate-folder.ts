@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
@@ -15,7 +16,7 @@ import {
 import { errorText, type TenantId } from '../kernel/index.ts'
 import { ServerError } from './errors.ts'
 import { readPolicyFolder } from './policy-folder.ts'
-import { type FileChange, finishWriting, writeTogether } from './write-together.ts'
+import { type FileChange, finishWriting, isWriting, writeTogether } from './write-together.ts'
 
 /** A migration of a folder that has been tried and not been written. */
 export interface TriedMigration {
@@ -46,6 +47,12 @@ export async function tryMigration(
   const plan = parsePlan({ name: planFile, text: readText(planFile) })
   const texts = await readTexts(folder, tenant)
   const draft = draftMigration(plan, texts)
+  for (const { name } of draft.files) {
+    // What is no text would not be brought back as it was.
+    if (!isUtf8(readFileSync(join(folder, name)))) {
+      throw new ServerError('folder_invalid', `\`${name}\` is no text in UTF-8`)
+    }
+  }
   const copy = mkdtempSync(join(tmpdir(), 'sallyport-migration-'))
   try {
     const changed = new Map(draft.files.map(({ name, after }) => [name, after]))
@@ -86,10 +93,16 @@ function writeMigration(planFile: string, folder: string, files: readonly Migrat
   }
   // Beside the folder it is there before anything changes; inside, together with the rest.
   if (inFolder === undefined) writeFileSync(undoFile, inverse)
-  writeTogether(folder, [
-    ...(inFolder === undefined ? [] : [{ name: inFolder, before: undefined, after: inverse }]),
-    ...files,
-  ])
+  try {
+    writeTogether(folder, [
+      ...(inFolder === undefined ? [] : [{ name: inFolder, before: undefined, after: inverse }]),
+      ...files,
+    ])
+  } catch (error) {
+    // Of what was not even begun there is nothing to undo.
+    if (inFolder === undefined && !isWriting(folder)) rmSync(undoFile)
+    throw error
+  }
   return undoFile
 }
 

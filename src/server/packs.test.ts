@@ -3,8 +3,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { openTrial, parseCases } from '../access/index.ts'
+import { openTrial, type PolicyFile, packsInForce, parseCases } from '../access/index.ts'
 import type { TenantId } from '../kernel/index.ts'
+import { builtInPacks } from './packs.ts'
 import { readPolicyFolder } from './policy-folder.ts'
 
 const demo = 'demo' as TenantId // a valid id
@@ -69,4 +70,23 @@ test('a pack of the tenant is used like one that ships, and what is wrong is tol
 `),
     /tenant\.yaml:8: `readers` has no parameter `classification`; it has .*tenant\.yaml:7: `columns`: entry 1: must be a `Column`, not a `Table`/,
   )
+})
+
+test('policies that only say of themselves that they come from a pack are told from those that do', async () => {
+  const { world } = await readPolicyFolder(analyst, demo)
+  const shipped = { packs: builtInPacks(), schema: world.foundation.schema }
+  const isShipped = async (files: readonly PolicyFile[]) =>
+    (await packsInForce(files, shipped)).map(({ instance, isShipped }) => [instance, isShipped])
+  const { policies } = world
+  assert.deepEqual(await isShipped(policies), [['voice-analysts', true]])
+  const [first, ...rest] = policies
+  assert.ok(first?.pack)
+  const forged: readonly (readonly PolicyFile[])[] = [
+    [{ ...first, text: '@id("voice-analysts/columns") permit (principal, action, resource);' }, ...rest],
+    [...policies, { ...first, name: 'packs/voice-analysts/more.cedar' }],
+    rest,
+    policies.map((file) => ({ ...file, layer: { kind: 'project' as const, id: 'churn' } })),
+    [first, ...rest.map((file) => ({ ...file, pack: { ...first.pack, parameters: {} } }) as PolicyFile)],
+  ]
+  for (const files of forged) assert.deepEqual(await isShipped(files), [['voice-analysts', false]])
 })

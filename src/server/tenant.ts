@@ -215,6 +215,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     report: ({ what, txn, error }) => deps.log.warn({ err: error, tenant: id, txn }, what),
   })
 
+  const shipped = { packs: builtInPacks(), schema: readFoundation().schema }
   return {
     id,
     issuer,
@@ -224,7 +225,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
     lists,
     history,
     modes,
-    packs: { list: builtInPacks, inForce: () => packsInForce(revisions.active().files) },
+    packs: { list: builtInPacks, inForce: () => packsInForce(revisions.active().files, shipped) },
     approvals,
     requests,
     revisions,
@@ -278,6 +279,7 @@ export async function openTenant(id: TenantId, deps: TenantDeps): Promise<Tenant
         self: ownContext(id, clock),
         by: asked?.by ?? ownContext(id, clock).caller.chain,
         permit: asked?.permit,
+        check: asked?.check,
       }),
     onCut: (ctx, cut, action) =>
       gateway.watch({

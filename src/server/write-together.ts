@@ -55,10 +55,16 @@ export function writeTogether(folder: string, changes: readonly FileChange[]): v
     renameSync(`${journal}${NEW}`, journal)
     syncFolder(root)
   } catch (error) {
-    for (const path of [...temporary, `${journal}${NEW}`]) rmSync(path, { force: true })
+    // The journal first: without the new texts it would only take files away.
+    for (const path of [journal, ...temporary, `${journal}${NEW}`]) rmSync(path, { force: true })
     throw invalid('the folder cannot be written; nothing has changed', error)
   }
   finishWriting(folder)
+}
+
+/** Whether something was begun and is not finished. */
+export function isWriting(folder: string): boolean {
+  return existsSync(join(folder, JOURNAL))
 }
 
 /** Finishes what was begun and interrupted; says whether there was something. Throws `folder_invalid`. */
@@ -102,9 +108,12 @@ function textAt(path: string): string | undefined {
   }
 }
 
+/** A new file: what is there under this name already may be a link to somewhere else. */
 function writeDurably(path: string, text: string, mode?: number): void {
-  const file = openSync(path, 'w')
+  rmSync(path, { force: true })
+  const file = openSync(path, 'wx')
   try {
+    // All of it, however much the disk takes at once.
     writeFileSync(file, text)
     fsyncSync(file)
   } finally {

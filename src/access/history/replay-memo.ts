@@ -30,6 +30,10 @@ export class ReplayMemo {
     if (entities !== undefined || attributes !== undefined || approval !== undefined || withheld === 'limit') {
       return undefined
     }
+    // Whoever asks may name anything; a line break would look like the end of a part of the key.
+    if (`${action} ${resource.type} ${resource.id}`.includes('\n') || chain.some(({ id }) => id.includes('\n'))) {
+      return undefined
+    }
     const world = this.#enter(recorded.state, under)
     const reads = this.#readsOf(action, under.set, under.world.entities.with(undefined))
     if (reads === undefined) return undefined

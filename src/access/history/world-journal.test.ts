@@ -163,3 +163,18 @@ test('whoever is forgotten is taken out of every state, and so is their name in 
   assert.ok(timeline.knows(then), 'decisions about others can still be made again')
   await journal.close()
 })
+
+test('whoever was gone already when they were forgotten leaves a state of its own, so that nobody goes on with older ones', async () => {
+  const { access, open } = house()
+  access.putEntities('directory', [user('alice'), user('bob')])
+  const journal = await open()
+  access.changeEntities('directory', { remove: [{ type: 'User', id: 'alice' }] })
+  const before = journal.version
+  assert.ok((await journal.forget('alice')).changes > 0)
+  assert.ok(journal.version > before)
+  const after = journal.version
+  assert.equal((await journal.forget('alice')).changes, 0)
+  assert.equal(journal.version, after)
+  assert.ok((await journal.timeline()).knows(after))
+  await journal.close()
+})

@@ -118,7 +118,11 @@ export async function openWorldJournal({ store, access, clock, report }: WorldJo
         }
         return count
       })
-      noteNow([...access.state()].filter(({ key, value = '' }) => isNamedIn(key, person) || isNamedIn(value, person)))
+      const now = [...access.state()].filter(
+        ({ key, value = '' }) => isNamedIn(key, person) || isNamedIn(value, person),
+      )
+      // INVARIANT: where something was erased there is a newer state, so that who has read the older ones reads them again.
+      noteNow(now.length === 0 && changes > 0 ? [{ key: '', value: undefined }] : now)
       await flush()
       return { changes }
     },

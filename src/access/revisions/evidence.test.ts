@@ -127,9 +127,9 @@ test('what a tenant demands is demanded of manifests too, and not of going back'
   await activate((await push([WRITE])).address)
   await requireEvidence(store, ['test'])
   const asked = { by: ada.caller.chain, message: 'applied', from: revisions.active().whole }
-  await assert.rejects(revisions.checkReplaceAll([READ, WRITE]), { code: 'evidence_missing' })
+  await assert.rejects(revisions.checkReplaceAll([READ, WRITE], asked), { code: 'evidence_missing' })
   await assert.rejects(revisions.replaceAll([READ, WRITE], asked), { code: 'evidence_missing' })
-  await revisions.checkReplaceAll([WRITE])
+  await revisions.checkReplaceAll([WRITE], asked)
   assert.deepEqual(await revisions.replaceAll([WRITE], asked), [])
   await assert.rejects(revisions.replaceAll([WRITE], { ...asked, from: '0'.repeat(64) }), { code: 'revision_conflict' })
   await rollback()

@@ -3,6 +3,7 @@ import type { Candidate } from '../access.ts'
 import type { Foundation } from '../foundation.ts'
 import type { Layer, PolicyFile } from '../layers.ts'
 import type { TestFile } from './address.ts'
+import type { DecidedRevision } from './revision-question.ts'
 
 /** How far a revision has come. What was active and is not any more is `superseded`. */
 export const REVISION_STATES = ['draft', 'checked', 'tested', 'replayed', 'shadowed', 'active', 'superseded'] as const
@@ -86,7 +87,7 @@ export interface Asked {
   readonly by: readonly PrincipalRef[]
   readonly message: string
   /** Asked about what would be in force, before it is; what it rejects with keeps it out. */
-  readonly check?: (candidate: Candidate, changed: readonly Revision[]) => Promise<void>
+  readonly check?: (candidate: Candidate, changed: readonly DecidedRevision[]) => Promise<void>
 }
 
 export interface Active {

@@ -96,8 +96,11 @@ export interface Revisions {
   rollbackTarget(layer: Layer, to: string | undefined): Promise<DecidedRevision>
   /** What the tenant demands of a revision before it comes in force. */
   required(): Promise<readonly string[]>
-  /** Throws `evidence_missing` where `replaceAll` would. */
-  checkReplaceAll(files: readonly PolicyFile[]): Promise<void>
+  /**
+   * Throws `evidence_missing` where `replaceAll` would. What `check` rejects with comes before anything has changed: asked
+   * to `replaceAll`, it would come after what else is applied together with these policies.
+   */
+  checkReplaceAll(files: readonly PolicyFile[], asked: Pick<Asked, 'by' | 'check'>): Promise<void>
   /**
    * Replaces everything below the foundation at once: what is the same stays as it is. `from` is the whole that the files
    * were put together from. Rejects with `revision_conflict` where another is in force, `policies_invalid`,
@@ -308,14 +311,24 @@ export async function openRevisions(deps: RevisionDeps): Promise<Revisions> {
         return bringInForce(layers, { ...asked, kind: 'rollback' })
       }),
     required: () => requiredEvidence(store),
-    async checkReplaceAll(files) {
+    async checkReplaceAll(files, { by, check }) {
       const required = await requiredEvidence(store)
+      if (required.length === 0 && check === undefined) return
+      const candidate = await access.prepare(files)
+      const authors = usersBehind(by, deps.sponsorOf)
+      await check?.(
+        candidate,
+        changedLayers(files, active).map(({ layer, files: own }) => ({
+          layer,
+          address: revisionAddress(layer, own),
+          authors,
+        })),
+      )
       if (required.length === 0) return
-      const { revision: whole } = await access.prepare(files)
       const changed = await store.read((q) =>
         Promise.all(changedLayers(files, active).map((one) => evidenceFor(q, revisionAddress(one.layer, one.files)))),
       )
-      checkEvidence({ changed }, whole, required)
+      checkEvidence({ changed }, candidate.revision, required)
     },
     replaceAll: (files, asked) =>
       inTurn(async () => {

@@ -23,11 +23,13 @@ export function applyCommand(): Command {
   return new Command('apply')
     .description('bring the tenant to what manifests declare; applying again changes nothing')
     .requiredOption('-f, --file <file...>', 'YAML manifests')
-    .action(async (options: { file: string[] }, command: Command) => {
+    .option('--lock-out', 'even where nobody could change the policies afterwards')
+    .action(async (options: { file: string[]; lockOut?: true }, command: Command) => {
       const { client, output } = sessionOf(command)
       const manifests = options.file.map((file) => ({ name: file, text: read(file) }))
       const policies = manifests.flatMap(({ name, text }) => policyFilesOf(name, text))
-      const answer = answerSchema.parse(await client().call('POST', '/api/apply', { manifests, policies }))
+      const body = { manifests, policies, ...(options.lockOut === true ? { lockOut: true } : {}) }
+      const answer = answerSchema.parse(await client().call('POST', '/api/apply', body))
       output.data(answer, () => {
         const changed = answer.changes.filter(({ effect }) => effect !== 'unchanged')
         const lines = changed.map(({ kind, id, effect, fields }) => {

@@ -4,12 +4,14 @@ import { table } from '../output.ts'
 import { sessionOf } from '../session.ts'
 
 const answer = z.object({
+  packs: z.array(z.object({ name: z.string() })),
   inForce: z.array(
     z.object({
       instance: z.string(),
       name: z.string(),
       version: z.string(),
       parameters: z.record(z.string(), z.json()),
+      shipped: z.boolean(),
       layer: z.object({ kind: z.string(), type: z.string().optional(), id: z.string().optional() }),
     }),
   ),
@@ -23,12 +25,14 @@ export function packsInForceCommand(): Command {
     .description('the packs whose policies are in force on the server, with their parameters')
     .action(async (_options: object, command: Command) => {
       const { client, output } = sessionOf(command)
-      const { inForce } = answer.parse(await client().call('GET', '/api/packs'))
+      const { packs, inForce } = answer.parse(await client().call('GET', '/api/packs'))
       output.data(inForce, () => {
         if (inForce.length === 0) return 'no pack is in use'
-        const rows = inForce.map(({ instance, name, version, layer, parameters }) => [
+        const names = new Set(packs.map(({ name }) => name))
+        const rows = inForce.map(({ instance, name, version, shipped, layer, parameters }) => [
           instance,
-          `${name} ${version}`,
+          // Anybody may push policies that say of themselves that they come from a pack.
+          `${name} ${version}${!shipped && names.has(name) ? ' (not as it ships)' : ''}`,
           placeText(layer),
           Object.entries(parameters)
             .map(([parameter, value]) => `${parameter}=${JSON.stringify(value)}`)

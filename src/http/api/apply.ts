@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { administer } from '../administration.ts'
 import { type Route, route } from '../route.ts'
+import { policyLockOut } from './policy-lock-out.ts'
 
 const file = z.strictObject({ name: z.string().min(1).max(1024), text: z.string().max(8_388_608) })
 
@@ -18,6 +19,10 @@ export const applyRoutes: readonly Route[] = [
         .max(1000)
         .default([])
         .meta({ description: 'the text of each policy file that a manifest names' }),
+      lockOut: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'even where nobody could change the policies afterwards' }),
     }),
     answer: z.object({
       changes: z.array(z.object({ kind: z.string(), id: z.string(), effect: z.string(), fields: z.array(z.string()) })),
@@ -25,6 +30,7 @@ export const applyRoutes: readonly Route[] = [
     handle: async ({ tenant, ctx, body, note }) => {
       const changes = await tenant.apply(body.manifests, body.policies, {
         by: ctx.caller.chain,
+        check: policyLockOut({ tenant, ctx }, body.lockOut),
         permit: async (action, target) => {
           const operation = { action, summary: SUMMARIES[action] ?? action, target }
           await administer(tenant, ctx, operation, async () => undefined)

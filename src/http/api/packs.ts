@@ -21,6 +21,9 @@ const inForce = z.object({
   parameters: z.record(z.string(), z.json()),
   layer: z.looseObject({ kind: z.string() }),
   files: z.array(z.string()),
+  shipped: z
+    .boolean()
+    .describe('whether its policies are what the pack that ships comes to; otherwise this is what was said of them'),
 })
 
 /** Policies with parameters. They are put to use by a manifest, and so there is no changing them here. */
@@ -33,7 +36,11 @@ export const packRoutes: readonly Route[] = [
     answer: z.object({ packs: z.array(pack), inForce: z.array(inForce) }),
     handle: async ({ tenant: { packs } }) => ({
       packs: packs.list().map(shown),
-      inForce: packs.inForce().map((one) => ({ ...one, layer: { ...one.layer } })),
+      inForce: (await packs.inForce()).map(({ isShipped, ...one }) => ({
+        ...one,
+        layer: { ...one.layer },
+        shipped: isShipped,
+      })),
     }),
   }),
   route({

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import {
   AccessError,
   type Activation,
-  type Candidate,
   type DecidedRevision,
   type Layer,
   layerKey,
@@ -27,6 +26,7 @@ import {
   revisionAnswer,
   revisionOf,
 } from './policy-answers.ts'
+import { policyLockOut } from './policy-lock-out.ts'
 
 const address = z.string().regex(/^[0-9a-f]{4,64}$/, 'must be the first 4 to 64 hex digits of a revision')
 const message = z.string().trim().min(1).max(1000)
@@ -310,15 +310,7 @@ function filesFor({ layer: into, files }: PushedBody): readonly (PolicyFile | Te
 
 function askedBy({ tenant, ctx, body }: Pick<Call, 'tenant' | 'ctx' | 'body'>, said: string) {
   const { lockOut } = body as { readonly lockOut: boolean } // of both routes that come here
-  const check = async (candidate: Candidate, changed: readonly Revision[]): Promise<void> => {
-    for (const revision of lockOut ? [] : changed) {
-      const question = revisionQuestion('policy:activate', revision, tenant.id)
-      if (!(await candidate.leavesNobody(ctx, question))) continue
-      const why = `nobody could change the policies of \`${layerKey(revision.layer)}\` any more`
-      throw new AccessError('locked_out', `${why}; ask for it with \`lockOut\` (\`--lock-out\`)`)
-    }
-  }
-  return { by: ctx.caller.chain, message: said, check }
+  return { by: ctx.caller.chain, message: said, check: policyLockOut({ tenant, ctx }, lockOut) }
 }
 
 function inForce({ tenant, note }: Pick<Call, 'tenant' | 'note'>, activations: readonly Activation[]) {
