@@ -123,7 +123,14 @@ export { schemaReference } from './schema-reference.ts'
 export type { SearchPage, SearchQuestion } from './search.ts'
 export { type CursorPlace, type CursorSealer, openCursor, sealCursor } from './search-cursor.ts'
 export { titlesIn } from './shadow/running-shadow.ts'
-export { openShadows, type ShadowLog, type ShadowStatus, type Shadows } from './shadow/shadows.ts'
+export {
+  type FoundRecord,
+  openShadows,
+  type ShadowLog,
+  type ShadowStatus,
+  type Shadows,
+  type WantedRecord,
+} from './shadow/shadows.ts'
 export type { SuggestedStatement } from './suggest/policy-file.ts'
 export type { Caution } from './suggest/set-aside.ts'
 export { type Suggestion, type SuggestOptions, type SuggestWorld, suggestPolicies } from './suggest/suggest.ts'

@@ -25,6 +25,7 @@ export class LogReader {
   readonly #sizeAtOpening: number
   readonly #byIndex: StatementSync
   readonly #byTxn: StatementSync
+  readonly #backwards: StatementSync
   readonly #entries: StatementSync
 
   constructor(file: LogFile, tenant: TenantId, sizeAtOpening: number) {
@@ -34,6 +35,7 @@ export class LogReader {
     const { db } = file
     this.#byIndex = db.prepare('SELECT idx, leaf, txn, seal, body FROM records WHERE idx = ?')
     this.#byTxn = db.prepare('SELECT idx, leaf, txn, seal, body FROM records WHERE txn = ? AND idx >= ? ORDER BY idx')
+    this.#backwards = db.prepare('SELECT idx, leaf, txn, seal, body FROM records WHERE txn = ? ORDER BY idx DESC')
     this.#entries = db.prepare('SELECT leaf FROM records WHERE idx BETWEEN ? AND ? ORDER BY idx')
   }
 
@@ -44,9 +46,14 @@ export class LogReader {
     return row === undefined ? undefined : this.#decode(row)
   }
 
-  /** Every record of one request, in their order. */
-  byTxn(txn: Txn): StoredRecord[] {
-    const records = this.#byTxn.all(txnNumber(txn), 0).map((row) => this.#decode(row))
+  /**
+   * Every record of one request, in their order. With `since` none that lies before the last one that is older: of a long
+   * conversation only its end is read.
+   */
+  byTxn(txn: Txn, since?: number): StoredRecord[] {
+    const number = txnNumber(txn)
+    const rows = since === undefined ? this.#byTxn.all(number, 0) : this.#rowsSince(number, since)
+    const records = rows.map((row) => this.#decode(row))
     // An erased record does not say any more whose it was; its number was not of another txn by all likelihood.
     return records.filter((record) => record.erased || record.txn === txn)
   }
@@ -100,6 +107,16 @@ export class LogReader {
     if (typeof root === 'string' || !(row?.body instanceof Uint8Array)) return undefined
     const opened = openBody(root, row.body)
     return opened && { salt: opened.salt, text: opened.text }
+  }
+
+  #rowsSince(txn: number, since: number): Record<string, SQLOutputValue>[] {
+    const rows: Record<string, SQLOutputValue>[] = []
+    for (const row of this.#backwards.iterate(txn)) {
+      const leaf = row.leaf instanceof Uint8Array ? parseLeaf(row.leaf) : undefined
+      if (leaf !== undefined && leaf.at < since) break
+      rows.push(row)
+    }
+    return rows.reverse()
   }
 
   #decode(row: Record<string, SQLOutputValue>): StoredRecord {

@@ -42,6 +42,18 @@ test('records get their indices in the order of the calls, and are read back as 
   await log.close()
 })
 
+test('of a long request the last records are found without the others', async () => {
+  using place = logFixture()
+  const log = await place.open()
+  const txn = newTxn(place.clock.now())
+  for (const at of [1000, 2000, 3000, 2500, 4000]) await log.append({ ...decision({ txn }), at })
+  const found = async (since: number) => (await log.byTxn(txn, since)).map(({ index }) => index)
+  assert.deepEqual(await found(2500), [2, 3, 4])
+  assert.deepEqual(await found(0), [0, 1, 2, 3, 4])
+  assert.deepEqual(await found(5000), [])
+  await log.close()
+})
+
 test('the records of one request are found by its txn, with how it ended', async () => {
   using place = logFixture()
   const log = await place.open()

@@ -91,8 +91,8 @@ export interface Log {
   append(record: NewRecord): Promise<number>
   /** Rejects with `log_corrupt` where the record was tampered with. */
   read(index: number): Promise<StoredRecord | undefined>
-  /** Every record of one request, in their order. */
-  byTxn(txn: Txn): Promise<readonly StoredRecord[]>
+  /** Every record of one request, in their order; from about `since` on, where only the last are wanted. */
+  byTxn(txn: Txn, since?: number): Promise<readonly StoredRecord[]>
   /** Newest first. `limit` is 100 by default, 1000 at most. */
   search(filter: RecordFilter, page?: { readonly limit?: number; readonly cursor?: string }): Promise<SearchPage>
   /** Very many records, the oldest first, on a connection of its own. Throws `log_unavailable`, `log_corrupt`. */
@@ -192,7 +192,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
         ? writer.append(record)
         : Promise.reject(new AuditError('record_invalid', 'the record is of another tenant')),
     read: async (index) => reader().read(index),
-    byTxn: async (txn) => reader().byTxn(txn),
+    byTxn: async (txn, since) => reader().byTxn(txn, since),
     search: async (filter, page = {}) => searchRecords(writer.file, reader(), filter, { limit: 100, ...page }),
     scan: (span = {}) => scanLog({ ...span, path: options.file, sealing: options.keys.sealing }),
     tail: (listener, filter = {}) => tail.follow(listener, filter),

@@ -47,3 +47,17 @@ test('only the first reason counts, and what is to be stopped is stopped once', 
   assert.throws(() => flight.check(), /cut/)
   assert.throws(() => flight.onAbort(undefined), /cut/)
 })
+
+test('what is broken off already is not decided on again', () => {
+  const flights = new Flights()
+  const flight = new Flight()
+  let decided = 0
+  flight.isAllowed = () => {
+    decided++
+    return false
+  }
+  flights.add(flight, callerOf('helper'))
+  flights.lookAgain()
+  flights.lookAgain()
+  assert.deepEqual([decided, flight.error?.code], [1, 'cut'])
+})

@@ -71,7 +71,8 @@ export class Flights {
   /** Breaks off what would be denied now. What cannot be decided is denied. */
   lookAgain(): void {
     for (const flight of [...this.#open]) {
-      if (flight.isAllowed !== undefined && !isStillAllowed(flight.isAllowed)) {
+      if (flight.error !== undefined || flight.isAllowed === undefined) continue
+      if (!isStillAllowed(flight.isAllowed)) {
         flight.abort(new GatewayError('cut', 'access was taken away while the request was under way'))
       }
     }

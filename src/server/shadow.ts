@@ -1,4 +1,13 @@
-import { type Access, openShadows, type Revisions, type ShadowLog, type Shadows } from '../access/index.ts'
+import { setImmediate } from 'node:timers/promises'
+import {
+  type Access,
+  type FoundRecord,
+  openShadows,
+  type Revisions,
+  type ShadowLog,
+  type Shadows,
+  type WantedRecord,
+} from '../access/index.ts'
 import { isKind, type Log } from '../audit/index.ts'
 import type { Directory } from '../identity/index.ts'
 import { type Clock, newTxn, parseTxn, type TenantId } from '../kernel/index.ts'
@@ -26,15 +35,14 @@ export function keepShadow(deps: {
 
 function shadowLog({ tenant, clock, log }: Parameters<typeof keepShadow>[0]): ShadowLog {
   return {
-    async find({ txn, action, resource }) {
-      const parsed = parseTxn(txn)
-      if (parsed === undefined) return undefined
-      for (const record of await log.byTxn(parsed)) {
-        if (!isKind(record, 'decision')) continue
-        const place = placeIn(record.body, action, resource)
-        if (place !== undefined) return { index: record.index, place }
+    async find(wanted) {
+      const found = new Map<WantedRecord, FoundRecord>()
+      for (const [txn, asked] of Map.groupBy(wanted, (one) => one.txn)) {
+        for (const [one, record] of await recordsFor(txn, asked, log)) found.set(one, record)
+        // Reading takes a while, and decisions go first.
+        await setImmediate()
       }
-      return undefined
+      return wanted.map((one) => found.get(one))
     },
     async record({ candidate, differences, more }) {
       const now = clock.now()
@@ -50,23 +58,55 @@ function shadowLog({ tenant, clock, log }: Parameters<typeof keepShadow>[0]): Sh
   }
 }
 
+/** Of decisions that were asked for in one request, each gets the record of its time, and none gets that of another. */
+async function recordsFor(
+  txn: string,
+  wanted: readonly WantedRecord[],
+  log: Pick<Log, 'byTxn'>,
+): Promise<ReadonlyMap<WantedRecord, FoundRecord>> {
+  const found = new Map<WantedRecord, FoundRecord>()
+  const parsed = parseTxn(txn)
+  if (parsed === undefined) return found
+  const since = Math.min(...wanted.map(({ at }) => at)) - LONGEST_BATCH
+  const asked = (await log.byTxn(parsed, since)).flatMap((record) =>
+    isKind(record, 'decision') ? questionsOf(record.index, record.at, record.body) : [],
+  )
+  const byName = Map.groupBy(asked, ({ name }) => name)
+  for (const one of wanted) {
+    const left = byName.get(nameOf(one.action, one.resource)) ?? []
+    let nearest = 0
+    for (const [position, { at }] of left.entries()) {
+      if (Math.abs(at - one.at) < Math.abs((left[nearest]?.at ?? 0) - one.at)) nearest = position
+    }
+    const [taken] = left.splice(nearest, 1)
+    if (taken !== undefined) found.set(one, { index: taken.index, place: taken.place })
+  }
+  return found
+}
+
+/** Milliseconds: a record of many questions is of the time at which the first of them was asked. */
+const LONGEST_BATCH = 10_000
+
 type Body = { readonly [name: string]: unknown }
 
-/** Which question of a record it was; as `recordedDecisions` counts them. */
-function placeIn(
-  body: Body,
-  action: string,
-  resource: { readonly type: string; readonly id: string },
-): number | undefined {
-  const is = (asked: Body): boolean => {
-    const on = asked.resource
-    if (asked.action !== action || typeof on !== 'object' || on === null) return false
-    return 'type' in on && 'id' in on && on.type === resource.type && on.id === resource.id
-  }
-  const { questions } = body
-  if (!Array.isArray(questions) || questions.length === 0) return is(body) ? 0 : undefined
-  const first = body.answered === true ? 1 : 0
-  if (first === 1 && is(body)) return 0
-  const found = questions.findIndex((question: Body) => is(question))
-  return found < 0 ? undefined : found + first
+interface RecordedQuestion extends FoundRecord {
+  readonly name: string
+  readonly at: number
+}
+
+/** The questions of a record; as `recordedDecisions` counts them. */
+function questionsOf(index: number, at: number, body: Body): readonly RecordedQuestion[] {
+  const questions: readonly Body[] = Array.isArray(body.questions) ? body.questions : []
+  const isOwn = questions.length === 0 || body.answered === true
+  return [...(isOwn ? [body] : []), ...questions].map(({ action, resource }, place) => ({
+    index,
+    place,
+    at,
+    name: nameOf(action, resource),
+  }))
+}
+
+function nameOf(action: unknown, resource: unknown): string {
+  const isResource = typeof resource === 'object' && resource !== null && 'type' in resource && 'id' in resource
+  return JSON.stringify([action, ...(isResource ? [resource.type, resource.id] : [])])
 }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { type Fleet, openFleet } from '../../examples/fleet/fleet.ts'
 import { playRequests } from '../../examples/fleet/play.ts'
 import { requestsOf } from '../../examples/fleet/requests.ts'
 import type { PolicyFile } from '../../src/access/index.ts'
 import { isKind } from '../../src/audit/index.ts'
-import type { PrincipalRef } from '../../src/kernel/index.ts'
+import { decide } from '../../src/gateway/stages/decide.ts'
+import { recordDecision } from '../../src/gateway/stages/record-decision.ts'
+import { type Context, newTxn, type PrincipalRef } from '../../src/kernel/index.ts'
 
 const ada = [{ kind: 'User', id: 'ada' }] as unknown as readonly [PrincipalRef] // an id of the company
 const noMail: PolicyFile = {
@@ -82,6 +84,59 @@ test('a shadow ends by itself when its time is over, and when other policies com
   }
 })
 
+test('each difference names the record of its own decision, however often a conversation asks for the same', async () => {
+  const fleet = await openFleet({ policies: 'open' })
+  try {
+    const { tenant, clock } = fleet
+    const noModels = '@id("no-models") forbid (principal, action == Action::"model:invoke", resource);'
+    await tenant.shadows.start([await pushed(fleet, { name: 'no-models.cedar', text: noModels })], {
+      by: ada,
+      ms: 60_000,
+    })
+    const service = [...tenant.directory.principals()].find(({ kind }) => kind === 'Service') ?? assert.fail()
+    const ctx = contextOf(fleet, service)
+    const question = { action: 'model:invoke', resource: { type: 'Model', id: fleet.company.models[0]?.id ?? '' } }
+    const indices: number[] = []
+    for (let turn = 0; turn < 3; turn++) {
+      clock.advance(30_000 / 3)
+      const decisions = decide(ctx, [question], tenant.access)
+      const asked = { questions: [question], decisions, outcome: 'allow' } as const
+      indices.push(await recordDecision(ctx, asked, { access: tenant.access, log: tenant.log }))
+      await setImmediate()
+    }
+    await tenant.shadows.stop()
+    const { records } = await tenant.log.search({ kind: 'change', text: '"policy:shadow"' })
+    const named = records.flatMap((record) =>
+      record.erased || !('differences' in record.body) || !Array.isArray(record.body.differences)
+        ? []
+        : record.body.differences.map(({ record: index }) => index),
+    )
+    assert.deepEqual(named.sort(), indices)
+  } finally {
+    await fleet.close()
+  }
+})
+
+test('a shadow that saw nothing of what it concerns is no evidence for anything', async () => {
+  const fleet = await openFleet()
+  try {
+    const address = await pushed(fleet, noMail)
+    await fleet.tenant.shadows.start([address], { by: ada, ms: 60_000 })
+    // Whoever stops it is decided on, too, and that says nothing of mail.
+    const { access, directory } = fleet.tenant
+    const service = [...directory.principals()].find(({ kind }) => kind === 'Service') ?? assert.fail()
+    const resource = { type: 'Tenant', id: 'demo' }
+    access.decide(contextOf(fleet, service), { action: 'log:read_body', resource })
+    assert.equal((await fleet.tenant.shadows.stop()).counts.seen, 1)
+    const { evidence, state } = await fleet.tenant.revisions.find(address)
+    assert.deepEqual(evidence.at(-1)?.result, 'failed')
+    assert.match(evidence.at(-1)?.detail ?? '', /no decision that it concerns was seen/)
+    assert.notEqual(state, 'shadowed')
+  } finally {
+    await fleet.close()
+  }
+})
+
 async function pushed(fleet: Fleet, more: PolicyFile): Promise<string> {
   const active = fleet.tenant.revisions
     .active()
@@ -89,6 +144,24 @@ async function pushed(fleet: Fleet, more: PolicyFile): Promise<string> {
   const files = [...active, more]
   const revision = await fleet.tenant.revisions.push({ layer: { kind: 'tenant' }, files, message: 'no mail', by: ada })
   return revision.address
+}
+
+function contextOf({ clock, tenant }: Fleet, { kind, id }: PrincipalRef): Context {
+  const now = clock.now()
+  return {
+    tenant: tenant.id,
+    txn: newTxn(now),
+    trace: '0'.repeat(32),
+    clock,
+    caller: {
+      chain: [{ kind, id }],
+      delegation: undefined,
+      authentication: { method: 'private_key_jwt', at: now },
+      scope: undefined,
+      credential: 'c',
+      expiresAt: now + 3_600_000,
+    },
+  }
 }
 
 function stageOf({ company, tenant, clock }: Fleet) {

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Clock, PrincipalRef } from '../../kernel/index.ts'
 import { errorText, SallyportError } from '../../kernel/index.ts'
@@ -33,17 +32,21 @@ export interface ShadowStatus {
 
 /** Where records of decisions are found, and differences recorded. Satisfied in server/. */
 export interface ShadowLog {
-  /** The record of a decision, once it is durable. */
-  find(wanted: {
-    readonly txn: string
-    readonly action: string
-    readonly resource: EntityRef
-  }): Promise<Found | undefined>
+  /** The records of these decisions, in their order; undefined for one that is not durable, or on no record. */
+  find(wanted: readonly WantedRecord[]): Promise<readonly (FoundRecord | undefined)[]>
   /** Puts differences on record. */
   record(differences: ShadowDifferences): Promise<void>
 }
 
-interface Found {
+export interface WantedRecord {
+  readonly txn: string
+  readonly action: string
+  readonly resource: EntityRef
+  /** When it was decided: a conversation asks for the same again and again. */
+  readonly at: number
+}
+
+export interface FoundRecord {
   readonly index: number
   readonly place: number
 }
@@ -121,21 +124,20 @@ export async function openShadows(deps: ShadowDeps): Promise<Shadows> {
     const differences: ShadowDifferences['differences'][number][] = []
     let more = mine.unwritten
     mine.unwritten = 0
-    for (const { moment, judged } of pending) {
-      await setImmediate()
-      const { ctx, question, decision } = moment
-      const found = await log.find({ txn: ctx.txn, action: question.action, resource: question.resource })
+    const records = await log.find(pending.map(({ decided }) => decided))
+    for (const [position, { decided, judged }] of pending.entries()) {
+      const found = records[position]
       if (found === undefined) {
         more++
         continue
       }
-      mine.comparison.add(comparedOf(moment, found), judged)
+      mine.comparison.add({ ...decided, ...found }, judged)
       differences.push({
         record: found.index,
         place: found.place,
-        was: decision.decision,
+        was: decided.decision,
         is: judged.decision,
-        before: [...new Set(decision.reasons.map(({ policy }) => policy))],
+        before: [...new Set(decided.reasons.map(({ policy }) => policy))],
         after: [...new Set(judged.reasons.map(({ policy }) => policy))],
       })
     }
@@ -155,27 +157,26 @@ export async function openShadows(deps: ShadowDeps): Promise<Shadows> {
     last = status
     const { report: _, ...rest } = status
     await save(rest)
-    await attach(status)
+    await attach(status, mine.running.changed)
     return status
   }
-  const attach = async ({
-    revisions: addresses,
-    candidate,
-    by,
-    counts,
-    report: found,
-    ended,
-  }: ShadowStatus): Promise<void> => {
+  const attach = async (status: ShadowStatus, changed: number): Promise<void> => {
+    const { revisions: addresses, candidate, by, counts, report: found, ended } = status
     const { newlyAllowed, newlyDenied } = found
+    const isOrderly = ended?.why === STOPPED || ended?.why === OVER
+    // Of what changes limits or tests alone, a shadow has nothing to tell.
+    const hasTold = counts.judged > 0 || changed === 0
     const evidence: Evidence = {
       kind: 'shadow',
       // What differs is for people to judge; whether it could be told at all is for the evidence.
-      result: ended?.why === STOPPED || ended?.why === OVER ? 'passed' : 'failed',
+      result: isOrderly && hasTold ? 'passed' : 'failed',
       at: clock.now(),
       by,
       whole: candidate,
       counts: { seen: counts.seen, judged: counts.judged, differing: counts.differing, newlyAllowed, newlyDenied },
-      ...(ended === undefined ? {} : { detail: ended.why }),
+      ...(ended === undefined
+        ? {}
+        : { detail: hasTold ? ended.why : `${ended.why}, and no decision that it concerns was seen` }),
     }
     for (const address of addresses) await revisions.attachEvidence(address, evidence)
   }
@@ -188,7 +189,7 @@ export async function openShadows(deps: ShadowDeps): Promise<Shadows> {
       onDifference(moment, judged) {
         const { mine } = holder
         if (mine === undefined) return
-        if (mine.pending.length < MOST_PENDING) mine.pending.push({ moment, judged })
+        if (mine.pending.length < MOST_PENDING) mine.pending.push({ decided: decidedAt(moment), judged })
         else mine.unwritten++
       },
       onFailure(error) {
@@ -264,7 +265,7 @@ const STOPPED = 'it was stopped'
 const OVER = 'its time was over'
 /** Milliseconds between two records of differences. */
 const FLUSH = 2000
-/** Differences that are looked up and written down in that time; of a conversation, each may take many records to find. */
+/** Differences that are looked up and written down in that time. */
 const MOST_PENDING = 100
 const NO_COUNTS: ShadowCounts = { seen: 0, concerned: 0, judged: 0, skipped: 0, differing: 0 }
 
@@ -273,7 +274,7 @@ interface Run {
   readonly active: string
   readonly running: RunningShadow
   readonly comparison: Comparison
-  readonly pending: { readonly moment: Moment; readonly judged: Judged }[]
+  readonly pending: { readonly decided: Decided; readonly judged: Judged }[]
   unwritten: number
   flushing: Promise<void>
   readonly countsNow: () => ShadowCounts
@@ -290,10 +291,12 @@ function sumOf(a: ShadowCounts, b: ShadowCounts): ShadowCounts {
   }
 }
 
-function comparedOf({ ctx, question, decision, at }: Moment, { index, place }: Found): ComparedDecision {
+/** A decision without its record. */
+type Decided = Omit<ComparedDecision, 'index' | 'place' | 'decision'> & { readonly decision: 'allow' | 'deny' }
+
+/** What waits to be written down holds on to no arguments: they can be as large as a request. */
+function decidedAt({ ctx, question, decision, at }: Moment): Decided {
   return {
-    index,
-    place,
     txn: ctx.txn,
     at,
     chain: ctx.caller.chain,

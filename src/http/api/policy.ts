@@ -130,8 +130,11 @@ export const policyRoutes: readonly Route[] = [
     action: 'policy:read',
     decide: decideOnNamed,
     answer: revisionAnswer.extend({ files: z.array(fileAnswer) }),
-    handle: async ({ tenant, params }) => {
-      const revision = await tenant.revisions.find(params.revision ?? '')
+    handle: async ({ tenant, ctx, params }) => {
+      const [{ address: named }] = await decidedFor(ctx, async () => [
+        await tenant.revisions.find(params.revision ?? ''),
+      ])
+      const revision = await tenant.revisions.find(named)
       const { policies, tests } = await tenant.revisions.files(revision.address)
       const files = [...policies, ...tests].map(({ name, text, as = 'grants' }) => ({ name, as, text }))
       return { ...revisionOf(revision), files }
@@ -191,22 +194,25 @@ export const policyRoutes: readonly Route[] = [
     }),
     answer: z.object({ whole: z.string(), activations: z.array(activationAnswer) }),
     decide: async ({ tenant, ctx, body }) => {
-      const { revisions } = body as { readonly revisions: readonly string[] } // as the schema above has made it
-      return decideOnChange(tenant, ctx, () => Promise.all(revisions.map((one) => tenant.revisions.find(one))))
+      const { revisions, lockOut } = body as { readonly revisions: readonly string[]; readonly lockOut: boolean } // as the schema above has made it
+      return decideOnChange(tenant, ctx, lockOut, () => Promise.all(revisions.map((one) => tenant.revisions.find(one))))
     },
     handle: async (call) => {
       const { tenant, ctx, body } = call
-      const found = decidedOn.get(ctx) ?? (await Promise.all(body.revisions.map((one) => tenant.revisions.find(one))))
-      // Each of them is an action of its own.
-      for (const revision of found.slice(1)) {
-        const summary = 'policies come in force together with others'
-        const decide = (): Promise<Decided> => decideOn(tenant, ctx, 'policy:activate', revision, boundTo(found))
-        const operation = { action: 'policy:activate', summary, target: { revision: revision.address }, decide }
-        await administer(tenant, ctx, operation, async () => undefined)
-      }
+      const found = await decidedFor(ctx, () => Promise.all(body.revisions.map((one) => tenant.revisions.find(one))))
       const said = body.message ?? found.map((one) => ('message' in one ? one.message : '')).join('; ')
       const addresses = found.map((one) => one.address)
-      return inForce(call, await tenant.revisions.activate(addresses, askedBy(call, said.slice(0, 1000))))
+      const activate = async () =>
+        inForce(call, await tenant.revisions.activate(addresses, askedBy(call, said.slice(0, 1000))))
+      // Each of them is an action of its own, within the one before: what comes of one comes of all.
+      const within = found.slice(1).reduceRight<() => Promise<unknown>>((act, revision) => {
+        const summary = 'policies come in force together with others'
+        const described = boundTo(found, body.lockOut)
+        const decide = (): Promise<Decided> => decideOn(tenant, ctx, 'policy:activate', revision, described)
+        const operation = { action: 'policy:activate', summary, target: { revision: revision.address }, decide }
+        return async () => (await administer(tenant, ctx, operation, act)).answer
+      }, activate)
+      return within()
     },
   }),
   route({
@@ -222,31 +228,47 @@ export const policyRoutes: readonly Route[] = [
     }),
     answer: z.object({ whole: z.string(), activations: z.array(activationAnswer) }),
     decide: async ({ tenant, ctx, body }) => {
-      const { layer: of, to } = body as { readonly layer: Layer; readonly to?: string } // as the schema above has made it
-      return decideOnChange(tenant, ctx, async () => [await tenant.revisions.rollbackTarget(of, to)])
+      const { layer: of, to, lockOut } = body as RollbackBody // as the schema above has made it
+      return decideOnChange(tenant, ctx, lockOut, async () => [await tenant.revisions.rollbackTarget(of, to)])
     },
     handle: async (call) => {
       const { tenant, ctx, body } = call
-      const [target = await tenant.revisions.rollbackTarget(body.layer, body.to)] = decidedOn.get(ctx) ?? []
+      const [target] = await decidedFor(ctx, async () => [await tenant.revisions.rollbackTarget(body.layer, body.to)])
       return inForce(call, await tenant.revisions.rollback(body.layer, target.address, askedBy(call, body.message)))
     },
   }),
 ]
 
-/** What was decided on is what is done, whatever its name would lead to a moment later. */
-const decidedOn = new WeakMap<Context, readonly (DecidedRevision | Revision)[]>()
+type RollbackBody = { readonly layer: Layer; readonly to?: string; readonly lockOut: boolean }
+
+type Decidable = DecidedRevision | Revision
+type OneOrMore = readonly [Decidable, ...Decidable[]]
+
+const decidedOn = new WeakMap<Context, OneOrMore>()
+
+/**
+ * What was decided on is what is done, whatever its name would lead to a moment later. INVARIANT: what was not there
+ * when it was decided is not done, even where it is by now: the decision was about the tenant, and not about it. `find`
+ * says what was the matter.
+ */
+async function decidedFor(ctx: Context, find: () => Promise<unknown>): Promise<OneOrMore> {
+  const found = decidedOn.get(ctx)
+  if (found !== undefined) return found
+  await find()
+  throw new AccessError('revision_conflict', 'it has come while this was decided: ask again')
+}
 
 /** What does not exist, or cannot be gone back to, is decided on like the tenant: only who may hear of it does. */
 async function decideOnChange(
   tenant: TenantFace,
   ctx: Context,
-  find: () => Promise<readonly (DecidedRevision | Revision)[]>,
+  lockOut: boolean,
+  find: () => Promise<readonly Decidable[]>,
 ): Promise<Decided> {
-  const found = await orUndefined(find())
-  const [first] = found ?? []
-  if (found === undefined || first === undefined) return decideOnTenant(tenant, ctx, 'policy:activate', null)
-  decidedOn.set(ctx, found)
-  return decideOn(tenant, ctx, 'policy:activate', first, boundTo(found))
+  const [first, ...more] = (await orUndefined(find())) ?? []
+  if (first === undefined) return decideOnTenant(tenant, ctx, 'policy:activate', null)
+  decidedOn.set(ctx, [first, ...more])
+  return decideOn(tenant, ctx, 'policy:activate', first, boundTo([first, ...more], lockOut))
 }
 
 async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
@@ -258,9 +280,10 @@ async function orUndefined<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** An approval is bound to the whole addresses, however few digits somebody gave. */
-function boundTo(revisions: readonly DecidedRevision[]): Json {
-  return describedAs('policies come in force', { revisions: revisions.map(({ address: one }) => one) })
+/** An approval is bound to the whole addresses, however few digits somebody gave, and to what may come of them. */
+function boundTo(revisions: readonly DecidedRevision[], lockOut: boolean): Json {
+  const input = { revisions: revisions.map(({ address: one }) => one), ...(lockOut ? { lockOut } : {}) }
+  return describedAs('policies come in force', input)
 }
 
 function decideOn(
@@ -277,6 +300,7 @@ function decideOn(
 async function decideOnNamed({ tenant, ctx, params, described }: Deciding): Promise<Decided> {
   const found = await orUndefined(tenant.revisions.find(params.revision ?? ''))
   if (found === undefined) return decideOnTenant(tenant, ctx, 'policy:read', described)
+  decidedOn.set(ctx, [found])
   return decideOn(tenant, ctx, 'policy:read', found, described)
 }
 
