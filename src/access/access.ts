@@ -254,6 +254,10 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
     async shadow(files, hooks) {
       const candidate = await policies.follow(files)
       const set = candidate.current()
+      if (set === undefined) {
+        candidate.end()
+        throw new AccessError('shadow_impossible', 'the roles of many are changing: try again')
+      }
       if (set.schema.text !== known.set.schema.text) {
         candidate.end()
         throw new AccessError('shadow_impossible', 'a candidate with another schema cannot be tried on live requests')

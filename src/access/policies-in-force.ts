@@ -56,8 +56,11 @@ export type Keep = () => Promise<() => Promise<void>>
 
 /** A set beside the one in force. */
 export interface Followed {
-  /** With the roles that everybody has now. Throws `policies_invalid` where the tenant declares other roles than before. */
-  current(): PolicySet
+  /**
+   * With the roles that everybody has now; undefined while so many have changed that others would wait for it. Throws
+   * `policies_invalid` where the tenant declares other roles than before.
+   */
+  current(): PolicySet | undefined
   end(): void
 }
 
@@ -152,15 +155,43 @@ export function policiesInForce(
     },
     async follow(list) {
       const missed: RoleChange[] = []
-      const watcher = (change: RoleChange): void => void missed.push(change)
+      let noteMissed = (): void => undefined
+      const watcher = (change: RoleChange): void => {
+        missed.push(change)
+        noteMissed()
+      }
       const before = declared
       watchers.add(watcher)
       try {
         let followed = await linkRoles(await prepare(list))
         check(followed)
+        let failure: { readonly error: unknown } | undefined
+        let isCatchingUp = false
+        const catchUp = async (): Promise<void> => {
+          while (missed.length > 0 && watchers.has(watcher)) {
+            await setImmediate()
+            followed = changeRoles(followed, missed.splice(0, AT_ONCE), making(followed))
+          }
+        }
+        noteMissed = () => {
+          // A few are changed when somebody asks.
+          if (isCatchingUp || missed.length <= AT_ONCE) return
+          isCatchingUp = true
+          catchUp().then(
+            () => {
+              isCatchingUp = false
+            },
+            (error: unknown) => {
+              failure = { error }
+            },
+          )
+        }
+        noteMissed()
         return {
           current() {
             if (declared !== before) throw new AccessError('policies_invalid', 'the tenant declares other roles now')
+            if (failure !== undefined) throw failure.error
+            if (missed.length > AT_ONCE) return undefined
             if (missed.length > 0) followed = changeRoles(followed, missed.splice(0), making(followed))
             return followed
           },

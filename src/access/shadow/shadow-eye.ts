@@ -1,6 +1,7 @@
 import type { Context } from '../../kernel/index.ts'
 import type { Known } from '../decide-chain.ts'
 import type { Followed } from '../policies-in-force.ts'
+import type { PolicySet } from '../policy-set.ts'
 import type { Decision, Question } from '../question.ts'
 import type { Affected } from './affected.ts'
 import { type Judged, judgedUnder, type Moment, momentOf } from './moment.ts'
@@ -37,7 +38,7 @@ export interface ShadowHooks {
 export class ShadowEye {
   readonly #options: ShadowEyeOptions
   readonly #counts = { seen: 0, concerned: 0, judged: 0, skipped: 0, differing: 0 }
-  #waiting: { readonly moment: Moment; readonly candidate: ReturnType<Followed['current']> }[] = []
+  #waiting: { readonly moment: Moment; readonly candidate: PolicySet }[] = []
   #credit = MOST_CREDIT
   #threshold = 1
   #isScheduled = false
@@ -86,10 +87,15 @@ export class ShadowEye {
       counts.skipped++
       return
     }
+    const candidate = this.#options.candidate.current()
+    // It has to have the roles of the moment, and nobody waits for that.
+    if (candidate === undefined) {
+      counts.skipped++
+      return
+    }
     this.#credit -= 1
     // Not every n-th: requests have a rhythm, too.
     this.#threshold = 1 + Math.random() * 4
-    const candidate = this.#options.candidate.current()
     this.#waiting.push({ moment: momentOf(ctx, question, decision, known), candidate })
     if (this.#isScheduled) return
     this.#isScheduled = true

@@ -75,6 +75,24 @@ test('the candidate goes by the roles that everybody has now', async () => {
   )
 })
 
+test('while the roles of many change, what it cannot know at once is left out, and nobody waits for it', async () => {
+  const { access, seen, shadow } = await openShadowed([template], [template, readerMayInvoke()])
+  const on = { type: 'Project', id: 'p' }
+  const give = (assignees: readonly { readonly type: string; readonly id: string }[]): Promise<void> =>
+    access.changeRoles(assignees, (assignee) => [{ role: 'reader', assignee, on, until: undefined }])
+  const people = [...Array(60).keys()].map((i) => ({ type: 'User', id: `u${i}` }))
+  const given = [people.slice(0, 20), people.slice(20, 40), people.slice(40), [{ type: 'Agent', id: 'scout' }]].map(
+    give,
+  )
+  access.decide(contextOf('scout'), invoke)
+  assert.equal(shadow.counts().skipped, 1)
+  await Promise.all(given)
+  for (let turn = 0; turn < 10; turn++) await setImmediate()
+  access.decide(contextOf('scout'), invoke)
+  await judged(shadow.counts)
+  assert.deepEqual([shadow.counts().skipped, shadow.counts().judged, seen.length], [1, 1, 1])
+})
+
 test('a candidate that fails ends by itself, and no decision notices', async () => {
   const failures: unknown[] = []
   const access = openedWith([base])
