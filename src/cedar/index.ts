@@ -17,6 +17,7 @@ export {
   validate,
 } from './engine.ts'
 export { Entities, type EntityChange } from './entities.ts'
+export { type EntityCondition, entityCondition } from './entity-condition.ts'
 export { type EntityJson, jsonOf, type UidJson, type ValueJson } from './entity-json.ts'
 export { CedarError, type CedarErrorCode, type Problem, problemText } from './errors.ts'
 export { type ExactJson, parseJson } from './exact-json.ts'
@@ -35,7 +36,16 @@ export { type MouldPlace, type MouldValue, type PolicyMould, readMoulds } from '
 export type { PolicyReads } from './reads.ts'
 export { renameInPolicies } from './rename-policies.ts'
 export { type Rewrite, type RewriteProblem, renameInSchema } from './rename-schema.ts'
-export { type ActionPart, localName, type Renames, type RolePart } from './renames.ts'
+export {
+  type ActionPart,
+  localName,
+  partUnknown,
+  type Renames,
+  type RolePart,
+  type TypeSplit,
+  typeAfter,
+  typesAfter,
+} from './renames.ts'
 export type { AccessRequest, PolicyDecision, PolicyError } from './request.ts'
 export type { Column, ColumnMapping, ColumnType, ResourceMapping, Scalar, ScalarType } from './resource-mapping.ts'
 export { outlineSchema, type SchemaOutline } from './schema-outline.ts'

@@ -6,8 +6,9 @@ import type { Policy } from './policy.ts'
 import { type PolicyPart, scan, splitPolicies, type Token } from './policy-text.ts'
 import { renamedAttributes } from './rename-attributes.ts'
 import type { Rewrite, RewriteProblem } from './rename-schema.ts'
-import { type ActionPart, actionText, type Renames } from './renames.ts'
+import { type ActionPart, actionText, partUnknown, type Renames, typeAfter } from './renames.ts'
 import { positionsIn } from './source-position.ts'
+import { splitIs } from './split-is.ts'
 import type { TextEdit } from './text-edit.ts'
 
 /**
@@ -61,7 +62,8 @@ function unslotted({ scope }: Policy, part: 'principal' | 'resource'): Constrain
   return { kind: 'any' }
 }
 
-interface PlacedToken {
+/** A part of the text of a policy. */
+export interface PolicyToken {
   readonly token: Token
   readonly text: string
   readonly start: number
@@ -70,7 +72,7 @@ interface PlacedToken {
 
 /** Entities, types after `is`, actions and roles: what is told from the tokens alone. */
 function renamedNames({ id, text, annotations }: Policy, renames: Renames): FoundInPolicy {
-  const tokens: PlacedToken[] = []
+  const tokens: PolicyToken[] = []
   scan(text, (token, start, end) => {
     if (token !== 'space') tokens.push({ token, start, end, text: text.slice(start, end) })
   })
@@ -101,12 +103,19 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
     } else if (textAt(first - 1) === 'is') {
       const to = renames.types.get(path)
       if (to !== undefined) edits.push({ start: token.start, end: typeEnd, by: to })
+      const split = renames.typeSplits.get(path)
+      if (split !== undefined) take(splitIs({ id, tokens, is: first - 1, last, parts: split.parts }))
     }
     first = last
   }
   return { edits, problems }
 
-  function roleEdit(value: PlacedToken, role: string | undefined): void {
+  function take(found: FoundInPolicy): void {
+    edits.push(...found.edits)
+    problems.push(...found.problems)
+  }
+
+  function roleEdit(value: PolicyToken, role: string | undefined): void {
     const parts = role === undefined ? undefined : renames.roles.get(role)
     if (parts === undefined) return
     const [only, ...more] = parts
@@ -124,7 +133,7 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
   function entityEdit(
     type: string,
     span: { readonly start: number; readonly end: number },
-    literal: PlacedToken,
+    literal: PolicyToken,
     first: number,
     last: number,
   ): void {
@@ -150,8 +159,11 @@ function renamedNames({ id, text, annotations }: Policy, renames: Renames): Foun
       actionEdit(own, span.start, literal.end, first, last, action)
       return
     }
-    const to = renames.types.get(type)
-    if (to !== undefined) edits.push({ ...span, by: to })
+    const ref = { type, id: value }
+    // An id with escapes is another one than it looks.
+    const to = value.includes('\\') && renames.typeSplits.has(type) ? undefined : typeAfter(ref, renames)
+    if (to === undefined) problems.push({ at: span.start, message: `\`${id}\`: ${partUnknown(ref)}` })
+    else if (to !== type) edits.push({ ...span, by: to })
   }
 
   function actionEdit(

@@ -1,4 +1,4 @@
-import { type ActionPart, localName, type Renames } from './renames.ts'
+import { type ActionPart, localName, type Renames, typesAfter } from './renames.ts'
 import { type OutlinedAction, outlineSchema, type PlacedName, type SchemaOutline } from './schema-outline.ts'
 import { positionsIn, type SourcePosition } from './source-position.ts'
 import { applyEdits, type TextEdit } from './text-edit.ts'
@@ -23,7 +23,7 @@ export function renameInSchema(text: string, source: string, renames: Renames): 
     problems.push({ position: at.at(offset), message })
   }
   const edits: TextEdit[] = [
-    ...typeEdits(text, outline, renames),
+    ...typeEdits(text, outline, renames, complain),
     ...actionEdits(outline, renames, complain),
     ...outline.entities.flatMap(({ names, fields }) => fieldEdits(names, fields, renames.attributes, complain)),
     ...outline.commonTypes.flatMap(({ name, fields }) => fieldEdits([name], fields, renames.attributes, complain)),
@@ -34,11 +34,26 @@ export function renameInSchema(text: string, source: string, renames: Renames): 
 
 type Complain = (offset: number, message: string) => void
 
-function typeEdits(text: string, { typeNames }: SchemaOutline, { types }: Renames): readonly TextEdit[] {
-  return typeNames.flatMap(({ name, start, end }) => {
-    const to = types.get(name)
-    if (to === undefined) return []
-    return [{ start, end, by: text.slice(start, end).includes('::') ? to : localName(to) }]
+function typeEdits(
+  text: string,
+  { typeNames }: SchemaOutline,
+  renames: Renames,
+  complain: Complain,
+): readonly TextEdit[] {
+  return typeNames.flatMap(({ name, place, start, end }) => {
+    const after = typesAfter(name, renames)
+    if (after.length === 1 && after[0] === name) return []
+    if (after.length > 1 && place === 'value') {
+      complain(
+        start,
+        `\`${name}\` is split, and what has a value of it can have one type only: split what has it, or move it away first`,
+      )
+      return []
+    }
+    const isQualified = text.slice(start, end).includes('::')
+    // Those that are declared together have the same shape.
+    const list = after.map((to) => (isQualified ? to : localName(to))).join(', ')
+    return [{ start, end, by: after.length > 1 && place === 'alone' ? `[${list}]` : list }]
   })
 }
 
@@ -112,10 +127,10 @@ function withSplit(text: string, action: OutlinedAction, renames: Renames, edits
   return [...edits.filter((edit) => !isInside(edit)), { ...declaration, by: copies.join(`\n${indent}`) }]
 }
 
-function resourcesEdit(on: readonly string[], action: OutlinedAction, { types }: Renames): TextEdit | undefined {
+function resourcesEdit(on: readonly string[], action: OutlinedAction, renames: Renames): TextEdit | undefined {
   const { resources, namespace } = action
   if (resources === undefined) return undefined
-  const names = on.map((type) => types.get(type) ?? type)
+  const names = on.flatMap((type) => typesAfter(type, renames))
   const written = names.map((name) => (name === `${namespace}::${localName(name)}` ? localName(name) : name))
   return { ...resources, by: `[${written.join(', ')}]` }
 }

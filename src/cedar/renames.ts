@@ -4,12 +4,25 @@
  */
 export interface Renames {
   readonly types: ReadonlyMap<string, string>
+  /** Entity types that become several. */
+  readonly typeSplits: ReadonlyMap<string, TypeSplit>
   readonly actions: ReadonlyMap<string, readonly ActionPart[]>
   /** By entity type or common type. */
   readonly attributes: ReadonlyMap<string, ReadonlyMap<string, string>>
   /** Attributes of the context, by action. */
   readonly facts: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly roles: ReadonlyMap<string, readonly RolePart[]>
+}
+
+interface EntityName {
+  readonly type: string
+  readonly id: string
+}
+
+export interface TypeSplit {
+  readonly parts: readonly string[]
+  /** The part that an entity goes to; undefined where nobody says. */
+  partOf(id: string): string | undefined
 }
 
 /** What an action becomes: one part is a new name, more of them are a split. */
@@ -25,6 +38,22 @@ export interface RolePart {
   readonly id: string
   /** Of a split: the statements that go to this part. */
   readonly policies?: readonly string[]
+}
+
+/** The types that a type becomes: itself where the plan does not speak of it. */
+export function typesAfter(type: string, { types, typeSplits }: Renames): readonly string[] {
+  return typeSplits.get(type)?.parts ?? [types.get(type) ?? type]
+}
+
+/** The type of an entity from now on; undefined where its type is split, and nobody says where this one goes. */
+export function typeAfter({ type, id }: EntityName, { types, typeSplits }: Renames): string | undefined {
+  const split = typeSplits.get(type)
+  return split === undefined ? (types.get(type) ?? type) : split.partOf(id)
+}
+
+/** Said of an entity for which there is no `typeAfter`. */
+export function partUnknown({ type, id }: EntityName): string {
+  return `\`${type}::${JSON.stringify(id)}\` is declared nowhere, and \`${type}\` is split: say with \`only\` where it goes`
 }
 
 /** `Shop::refund` is `Shop::Action::"refund"`. */

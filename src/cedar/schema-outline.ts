@@ -8,7 +8,7 @@ export interface SchemaOutline {
   readonly commonTypes: readonly OutlinedType[]
   readonly actions: readonly OutlinedAction[]
   /** Every place where a type is named, those included where it is declared. */
-  readonly typeNames: readonly PlacedName[]
+  readonly typeNames: readonly PlacedType[]
   /** Every place where an action is named, those included where it is declared. */
   readonly actionNames: readonly PlacedName[]
 }
@@ -17,6 +17,13 @@ export interface SchemaOutline {
 export interface PlacedName extends Span {
   readonly name: string
 }
+
+/** `listed`: where several types can stand; `alone`: where a list of them can; `value`: the type of an attribute. */
+interface PlacedType extends PlacedName {
+  readonly place: TypePlace
+}
+
+type TypePlace = 'declared' | 'listed' | 'alone' | 'value'
 
 interface Fielded {
   /** Of the record: names as they are, wherever they are quoted. */
@@ -63,6 +70,7 @@ interface PlacedToken extends Span {
 interface Mention extends Span {
   readonly path: string
   readonly namespace: string
+  readonly place: TypePlace
 }
 
 interface ReadAction extends Omit<OutlinedAction, 'context' | 'resourceTypes'> {
@@ -108,9 +116,9 @@ class SchemaReader {
       ...this.#entities.flatMap(({ names }) => names),
       ...this.#commonTypes.map(({ name }) => name),
     ])
-    const resolved = ({ path, namespace, start, end }: Mention): PlacedName => {
+    const resolved = ({ path, namespace, place, start, end }: Mention): PlacedType => {
       const own = qualified(namespace, path)
-      return { name: !path.includes('::') && declared.has(own) ? own : path, start, end }
+      return { name: !path.includes('::') && declared.has(own) ? own : path, place, start, end }
     }
     return {
       entities: this.#entities,
@@ -147,7 +155,7 @@ class SchemaReader {
 
   #declared(): string {
     const { text, start, end } = this.#next()
-    this.#types.push({ path: text, namespace: this.#namespace, start, end })
+    this.#types.push({ path: text, namespace: this.#namespace, place: 'declared', start, end })
     return qualified(this.#namespace, text)
   }
 
@@ -230,7 +238,7 @@ class SchemaReader {
     return fields
   }
 
-  #typeExpression(): void {
+  #typeExpression(place: TypePlace = 'value'): void {
     if (this.#peek().text === '{') {
       this.#record()
       return
@@ -240,16 +248,16 @@ class SchemaReader {
     if (this.#take('<')) {
       this.#typeExpression()
       this.#take('>')
-    } else this.#types.push({ path, namespace: this.#namespace, start, end: this.#previousEnd() })
+    } else this.#types.push({ path, namespace: this.#namespace, place, start, end: this.#previousEnd() })
   }
 
   #typeList(): void {
     if (!this.#take('[')) {
-      this.#typeExpression()
+      this.#typeExpression('alone')
       return
     }
     while (!this.#take(']') && this.#peek().token !== 'end') {
-      this.#typeExpression()
+      this.#typeExpression('listed')
       this.#take(',')
     }
   }

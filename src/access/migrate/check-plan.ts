@@ -2,7 +2,7 @@ import { describeSchema, localName, outlineSchema, type Renames, type SchemaDesc
 import { manifestError } from '../../identity/index.ts'
 import type { Foundation } from '../foundation.ts'
 import type { PolicyFile } from '../layers.ts'
-import type { MigrationPlan, PlannedAction } from './plan.ts'
+import type { MigrationPlan, PlannedAction, PlannedType } from './plan.ts'
 
 /** What a plan is held to. */
 export interface PlannedOver {
@@ -14,8 +14,11 @@ export interface PlannedOver {
   readonly roles: ReadonlySet<string>
 }
 
-/** The plan as renames. Throws `manifest_invalid` with file and line of everything that cannot be done. */
-export function checkPlan(plan: MigrationPlan, over: PlannedOver): Renames {
+/**
+ * The plan as renames; what type each entity goes to is for `splitTypes` to say. Throws `manifest_invalid` with file and
+ * line of everything that cannot be done.
+ */
+export function checkPlan(plan: MigrationPlan, over: PlannedOver): Omit<Renames, 'typeSplits'> {
   const schema = describeSchema(over.schema)
   const base = describeSchema(over.foundation.schema)
   const problems: string[] = []
@@ -26,7 +29,8 @@ export function checkPlan(plan: MigrationPlan, over: PlannedOver): Renames {
   const names = (list: readonly { readonly id?: string; readonly name?: string }[]): ReadonlySet<string> =>
     new Set(list.map(({ id, name }) => id ?? name ?? ''))
   const types = { known: namesOfTypes(schema), own: namesOfTypes(base) }
-  checkNames(plan, 'types', 'type', plan.types, types.known, types.own, complain)
+  const toTypes = new Map([...plan.types].map(([name, parts]) => [name, parts.map(({ to }) => to)]))
+  checkNames(plan, 'types', 'type', toTypes, types.known, types.own, complain)
   const actions = new Map([...plan.actions].map(([id, parts]) => [id, parts.map(({ to }) => to)]))
   checkNames(plan, 'actions', 'action', actions, names(schema.actions), names(base.actions), complain)
   const builtIn = rolesOf(over.foundation.roles ?? [])
@@ -34,10 +38,13 @@ export function checkPlan(plan: MigrationPlan, over: PlannedOver): Renames {
   const knownRoles = new Set([...over.roles, ...rolesOf(over.policies), ...builtIn])
   checkNames(plan, 'roles', 'role', roles, knownRoles, builtIn, complain)
   for (const [id, parts] of plan.actions) checkSplit(id, parts, schema, complain)
+  for (const [name, parts] of plan.types) checkTypeSplit(name, parts, schema, complain)
   const { attributes, facts } = attributesOf(plan, schema, base, over, complain)
   if (problems.length > 0) throw manifestError(problems)
   return {
-    types: plan.types,
+    types: new Map(
+      [...toTypes].flatMap(([name, [only, ...more]]) => (more.length > 0 || only === undefined ? [] : [[name, only]])),
+    ),
     actions: new Map(
       [...plan.actions].map(([id, parts]) => [
         id,
@@ -157,6 +164,29 @@ function checkSplit(id: string, parts: readonly PlannedAction[], schema: SchemaD
     if (isLast && when !== undefined) complain([...at, index], 'the last part takes the rest, and has no `when`')
     if (!isLast && when === undefined) complain([...at, index], 'needs `on` or `when`: what goes to this part')
   })
+}
+
+function checkTypeSplit(
+  name: string,
+  parts: readonly PlannedType[],
+  schema: SchemaDescription,
+  complain: Complain,
+): void {
+  const at = ['types', name]
+  const isSplit = parts.length > 1
+  if (isSplit && schema.records.some((record) => record.name === name)) {
+    complain(at, `\`${name}\` is a record and no entity: nothing tells which part one of them would be`)
+  }
+  parts.forEach(({ when, only }, index) => {
+    const isLast = index === parts.length - 1
+    const said = [when, only].filter((one) => one !== undefined).length
+    if (isLast && said > 0) complain([...at, index], 'the last part takes the rest, and has neither `when` nor `only`')
+    if (!isLast && said !== 1) complain([...at, index], 'needs `when` or `only`: what goes to this part')
+  })
+  const ids = parts.flatMap(({ only = [] }) => only)
+  for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index))) {
+    complain(at, `\`${id}\` is in \`only\` twice`)
+  }
 }
 
 /** By type, and by action for what stands in contexts. */

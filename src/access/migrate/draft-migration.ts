@@ -17,6 +17,7 @@ import type { MigrationPlan } from './plan.ts'
 import { renameInCases } from './rename-cases.ts'
 import { renameInManifest, renameInPack, type YamlRewrite } from './rename-manifest.ts'
 import { type RequestsAfter, requestsAfter } from './requests-after.ts'
+import { splitTypes } from './split-types.ts'
 
 interface NamedText {
   readonly name: string
@@ -54,12 +55,16 @@ export function draftMigration(plan: MigrationPlan, folder: FolderTexts): Migrat
   const before = openTrial(world)
   const { grants, declared } = world.roles
   const roles = new Set([...declared, ...grants.map(({ role }) => role)])
-  const renames = checkPlan(plan, {
+  const checked = checkPlan(plan, {
     foundation: world.foundation,
     schema: before.schema,
     policies: world.policies,
     roles,
   })
+  const added = folder.tests.flatMap((source) =>
+    parseCases(source).map(({ entities }) => ({ file: source.name, entities })),
+  )
+  const renames: Renames = { ...checked, typeSplits: splitTypes(plan, before, added) }
   const after = requestsAfter(plan, renames, before)
   const schema = describeSchema(before.schema)
   const problems: string[] = []

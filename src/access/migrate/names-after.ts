@@ -1,11 +1,11 @@
-import type { EntityJson, Renames } from '../../cedar/index.ts'
+import { type EntityJson, type Renames, typeAfter } from '../../cedar/index.ts'
 import type { EntityRef } from '../question.ts'
 import type { RoleGrant, Roles } from '../roles.ts'
 import { uidOf } from '../trial/trial-context.ts'
 
 /** What names that stood for something before stand for afterwards. */
 export interface NamesAfter {
-  type(name: string): string
+  type(ref: EntityRef): string
   ref<Ref extends EntityRef>(ref: Ref): Ref
   /** All that an action becomes. */
   actions(id: string): readonly string[]
@@ -19,10 +19,12 @@ export interface NamesAfter {
 }
 
 export function namesAfter(renames: Renames): NamesAfter {
-  const type = (name: string): string => renames.types.get(name) ?? name
+  // What nobody has declared meets no condition: it goes to the last part, which takes the rest.
+  const type = (ref: EntityRef): string =>
+    typeAfter(ref, renames) ?? renames.typeSplits.get(ref.type)?.parts.at(-1) ?? ref.type
   const role = (id: string): readonly string[] => renames.roles.get(id)?.map((part) => part.id) ?? [id]
   const refs = (ref: EntityRef): readonly EntityRef[] =>
-    ref.type === 'Role' ? role(ref.id).map((id) => ({ type: 'Role', id })) : [{ type: type(ref.type), id: ref.id }]
+    ref.type === 'Role' ? role(ref.id).map((id) => ({ type: 'Role', id })) : [{ type: type(ref), id: ref.id }]
   const renamed = <Value>(
     fields: Readonly<Record<string, Value>>,
     names: ReadonlyMap<string, string> | undefined,
@@ -35,7 +37,7 @@ export function namesAfter(renames: Renames): NamesAfter {
 
   return {
     type,
-    ref: (ref) => ({ ...ref, type: type(ref.type) }),
+    ref: (ref) => ({ ...ref, type: type(ref) }),
     actions: (id) => renames.actions.get(id)?.map((part) => part.id) ?? [id],
     attributes,
     facts: (action, fields) => renamed(deep(fields), renames.facts.get(action)),
@@ -68,7 +70,8 @@ export function namesAfter(renames: Renames): NamesAfter {
       const own = parts.length < 2 ? parts : parts.filter(({ policies }) => policies?.includes(template) === true)
       const who = own.length > 0 ? own.map((part) => ({ type: 'Role', id: part.id })) : refs({ type: ofType, id: ofId })
       return who.map(
-        ({ type: whose, id: whoseId }) => `${template} of ${whose}::${whoseId} on ${type(onType)}::${onId}`,
+        ({ type: whose, id: whoseId }) =>
+          `${template} of ${whose}::${whoseId} on ${type({ type: onType, id: onId })}::${onId}`,
       )
     },
   }
@@ -79,7 +82,7 @@ function plain(uid: EntityJson['uid']): EntityRef {
 }
 
 /** References may stand at any depth of an attribute. */
-function withTypes<Value>(value: Value, type: (name: string) => string): Value {
+function withTypes<Value>(value: Value, type: (ref: EntityRef) => string): Value {
   if (Array.isArray(value)) return value.map((item) => withTypes(item, type)) as Value // as many, each of its kind
   if (typeof value !== 'object' || value === null) return value
   const fields = Object.entries(value)
@@ -89,7 +92,7 @@ function withTypes<Value>(value: Value, type: (name: string) => string): Value {
     'id' in value &&
     typeof value.type === 'string' &&
     typeof value.id === 'string'
-  if (isRef) return { ...value, type: type(String(value.type)) }
+  if (isRef) return { ...value, type: type({ type: String(value.type), id: String(value.id) }) }
   // The same fields with values of the same kind.
   return Object.fromEntries(fields.map(([name, field]) => [name, withTypes(field, type)])) as Value
 }

@@ -5,7 +5,7 @@ import { parseSections } from '../../identity/index.ts'
 export interface MigrationPlan {
   readonly file: string
   readonly actions: ReadonlyMap<string, readonly PlannedAction[]>
-  readonly types: ReadonlyMap<string, string>
+  readonly types: ReadonlyMap<string, readonly PlannedType[]>
   /** By type, or by the action whose context it is. */
   readonly attributes: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly roles: ReadonlyMap<string, readonly PlannedRole[]>
@@ -14,6 +14,14 @@ export interface MigrationPlan {
   readonly announced: readonly Announced[]
   /** `file:line` */
   where(path: readonly PropertyKey[]): string
+}
+
+export interface PlannedType {
+  readonly to: string
+  /** Over `resource`, as it is declared. */
+  readonly when?: string | undefined
+  /** Ids. */
+  readonly only?: readonly string[] | undefined
 }
 
 export interface PlannedAction {
@@ -64,12 +72,18 @@ const actionParts = z.preprocess(
     )
     .min(1),
 )
+const typeParts = z.preprocess(
+  listed,
+  z
+    .array(z.strictObject({ to: type, when: text.optional(), only: z.array(text).min(1).max(100_000).optional() }))
+    .min(1),
+)
 const roleParts = z.preprocess(listed, z.array(z.strictObject({ to: role, policies: policies.optional() })).min(1))
 
 const planSections = {
   about: text,
   actions: z.record(action, actionParts),
-  types: z.record(type, type),
+  types: z.record(type, typeParts),
   attributes: z.record(owner, z.record(attribute, attribute)),
   roles: z.record(role, roleParts),
   simultaneous: z.boolean(),

@@ -1,4 +1,4 @@
-import type { Renames } from '../../cedar/index.ts'
+import { type Renames, typeAfter } from '../../cedar/index.ts'
 import {
   renameAction,
   renameEntity,
@@ -107,11 +107,12 @@ function renameFields(fields: YamlValue, renames: Renames, yaml: YamlEdits): voi
 
 /** `role/keeper of Role::keeper on Shop::Order::o1` */
 function renameReason(reason: YamlText, renames: Renames, yaml: YamlEdits): void {
-  const [, template = '', ofType, ofId = '', onType = ''] =
-    /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::.*$/s.exec(reason.value) ?? []
+  const [, template = '', ofType, ofId = '', onType = '', onId = ''] =
+    /^(.*) of ([\w:]+)::(.*) on ([\w:]+)::(.*)$/s.exec(reason.value) ?? []
   const parts = ofType === 'Role' ? (renames.roles.get(ofId) ?? []) : []
   const [part] = parts.length < 2 ? parts : parts.filter(({ policies }) => policies?.includes(template) === true)
   if (part !== undefined) yaml.replaceAll(reason, ` of Role::${ofId} on `, ` of Role::${part.id} on `)
-  const to = renames.types.get(onType)
-  if (to !== undefined) yaml.replaceAll(reason, ` on ${onType}::`, ` on ${to}::`)
+  // What is on nothing that is declared is told of where it is given.
+  const to = typeAfter({ type: onType, id: onId }, renames) ?? onType
+  if (to !== onType) yaml.replaceAll(reason, ` on ${onType}::`, ` on ${to}::`)
 }

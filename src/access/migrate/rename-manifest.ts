@@ -1,4 +1,4 @@
-import type { Renames, TextEdit } from '../../cedar/index.ts'
+import { partUnknown, type Renames, type TextEdit, typeAfter, typesAfter } from '../../cedar/index.ts'
 import { parseResourceRef } from '../../identity/index.ts'
 import {
   editYaml,
@@ -60,8 +60,12 @@ export function renameInPack(source: { readonly name: string; readonly text: str
   for (const { value } of entriesIn(fieldOf(yaml.root, 'parameters'))) {
     const of = fieldOf(value, 'of')
     for (const type of of?.kind === 'list' ? of.items : [of]) {
-      const to = type?.kind === 'text' ? renames.types.get(type.value) : undefined
-      if (type?.kind === 'text' && to !== undefined) yaml.replace(type, to)
+      if (type?.kind !== 'text') continue
+      const [to = type.value, ...more] = typesAfter(type.value, renames)
+      if (more.length === 0) {
+        if (to !== type.value) yaml.replace(type, to)
+      } else if (of?.kind === 'list') yaml.multiply(type, type, [to, ...more])
+      else yaml.replace(type, `[${[to, ...more].join(', ')}]`)
     }
     for (const name of ['default', 'among']) renameValues(fieldOf(value, name), renames, yaml)
   }
@@ -106,7 +110,7 @@ export function renameKeys(
 export function renameRefsWithin(value: YamlValue | undefined, renames: Renames, yaml: YamlEdits): void {
   const [type, id] = [fieldOf(value, 'type'), fieldOf(value, 'id')]
   if (type?.kind === 'text' && id?.kind === 'text' && entriesIn(value).length === 2) {
-    const to = renames.types.get(type.value)
+    const to = typeOf({ type: type.value, id: id.value }, type, renames, yaml)
     if (to !== undefined) yaml.replace(type, to)
     return
   }
@@ -119,9 +123,21 @@ export function renameRef(value: YamlValue | undefined, renames: Renames, yaml: 
   if (value?.kind !== 'text') return undefined
   const ref = parseResourceRef(value.value)
   if (ref?.type === 'Role') renameRoleRef(value, ref.id, renames, yaml)
-  const to = ref === undefined ? undefined : renames.types.get(ref.type)
+  const to = ref === undefined ? undefined : typeOf(ref, value, renames, yaml)
   if (ref !== undefined && to !== undefined) yaml.replaceStart(value, `${ref.type}::`, `${to}::`)
   return ref?.type
+}
+
+/** The type that the entity has from now on, where it is another one. */
+function typeOf(
+  ref: { readonly type: string; readonly id: string },
+  part: YamlPart,
+  renames: Renames,
+  yaml: YamlEdits,
+): string | undefined {
+  const to = typeAfter(ref, renames)
+  if (to === undefined) yaml.complain(part, partUnknown(ref))
+  return to === ref.type ? undefined : to
 }
 
 function renameRoleRef(value: YamlText, id: string, renames: Renames, yaml: YamlEdits): void {
@@ -139,7 +155,7 @@ function renameRoleRef(value: YamlText, id: string, renames: Renames, yaml: Yaml
 
 function isRenamedRef(value: YamlValue | undefined, renames: Renames): boolean {
   const ref = value?.kind === 'text' ? parseResourceRef(value.value) : undefined
-  return ref !== undefined && renames.types.has(ref.type)
+  return ref !== undefined && typeAfter(ref, renames) !== ref.type
 }
 
 function renameRole(name: YamlText, item: YamlPart, renames: Renames, yaml: YamlEdits): void {
@@ -171,7 +187,7 @@ function replaceOrMultiply(
 /** `resource:Shop::Order::"o1"` */
 function renameTarget(target: YamlText, renames: Renames, yaml: YamlEdits): void {
   const [, space = '', ref = ''] = /^resource:(\s*)(.*)$/s.exec(target.value) ?? []
-  const type = parseResourceRef(ref.trim())?.type
-  const to = type === undefined ? undefined : renames.types.get(type)
-  if (to !== undefined) yaml.replaceStart(target, `resource:${space}${type}::`, `resource:${space}${to}::`)
+  const entity = parseResourceRef(ref.trim())
+  const to = entity === undefined ? undefined : typeOf(entity, target, renames, yaml)
+  if (to !== undefined) yaml.replaceStart(target, `resource:${space}${entity?.type}::`, `resource:${space}${to}::`)
 }

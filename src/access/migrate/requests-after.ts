@@ -73,7 +73,7 @@ function givenAfter(
 ): readonly [string, Given] {
   const at = endOfType(key, types)
   const type = key.slice(0, at)
-  return [`${names.type(type)}${key.slice(at)}`, names.attributes(type, fields)]
+  return [`${names.type({ type, id: key.slice(at + 2) })}${key.slice(at)}`, names.attributes(type, fields)]
 }
 
 /** Keys are `Type::id`, and ids may have anything: the longest name of a type is meant. */
