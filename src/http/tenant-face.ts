@@ -95,6 +95,8 @@ export interface ReplayAsked {
   readonly to: number | undefined
   /** The id of who asks. */
   readonly by: string
+  /** Whether what it comes to is kept as evidence for the revisions. */
+  readonly attaches: boolean
   readonly onProgress: (done: number, total: number) => void
   /** Ends it. */
   readonly signal: AbortSignal

@@ -53,7 +53,7 @@ export function createCandidateReplay(deps: CandidateReplayDeps): (asked: Replay
         agentTypes: agentTypesIn(deps.directory),
       }
       const report = await inThread(work, asked, deps)
-      await attach(addresses, report, asked, deps)
+      if (asked.attaches) await attach(addresses, report, asked, deps)
       return report
     } finally {
       isRunning = false

@@ -98,6 +98,7 @@ function replayed(candidate: ReplayAsked['candidate'], more: Partial<ReplayAsked
     from: 0,
     to: undefined,
     by: 'ada',
+    attaches: true,
     signal,
     onProgress: () => undefined,
     ...more,

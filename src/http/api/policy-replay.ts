@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { actorOf, SallyportError } from '../../kernel/index.ts'
+import { revisionQuestion } from '../../access/index.ts'
+import { actorOf, type Context, SallyportError } from '../../kernel/index.ts'
 import { type Route, route, streamed } from '../route.ts'
+import type { ReplayAsked, TenantFace } from '../tenant-face.ts'
 import { policyFiles } from './policy-files.ts'
 
 const moment = z.iso.datetime({ offset: true }).transform((value) => Date.parse(value))
@@ -43,6 +45,7 @@ export const policyReplayRoutes: readonly Route[] = [
           from: body.since,
           to: body.until,
           by: actorOf(ctx.caller).id,
+          attaches: await mayPush(body.candidate, tenant, ctx),
           signal: ending.signal,
           onProgress(done, total) {
             const percent = Math.floor((done / Math.max(1, total)) * 100)
@@ -68,3 +71,12 @@ export const policyReplayRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** What a replay comes to is evidence only where whoever asks may push each of the revisions. */
+async function mayPush(candidate: ReplayAsked['candidate'], tenant: TenantFace, ctx: Context): Promise<boolean> {
+  if (!('revisions' in candidate)) return false
+  const found = await Promise.all(candidate.revisions.map((prefix) => tenant.revisions.find(prefix)))
+  return found.every(
+    (revision) => tenant.access.decide(ctx, revisionQuestion('policy:push', revision, tenant.id)).decision === 'allow',
+  )
+}

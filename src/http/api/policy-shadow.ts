@@ -1,6 +1,9 @@
 import { z } from 'zod'
-import { AccessError, type ShadowStatus } from '../../access/index.ts'
+import { AccessError, type Revision, revisionQuestion, type ShadowStatus } from '../../access/index.ts'
+import type { Context } from '../../kernel/index.ts'
+import { administer } from '../administration.ts'
 import { type Route, route } from '../route.ts'
+import type { TenantFace } from '../tenant-face.ts'
 import { replayReport } from './replay-report.ts'
 
 const count = z.int()
@@ -45,10 +48,11 @@ export const policyShadowRoutes: readonly Route[] = [
     answer: shadow,
     handle: async ({ tenant, ctx, body, note }) => {
       const found = await Promise.all(body.revisions.map((prefix) => tenant.revisions.find(prefix)))
-      const by = ctx.caller.chain
-      const status = await tenant.shadows.start(
-        found.map(({ address }) => address),
-        { by, ms: body.hours * 3_600_000 },
+      const status = await asPusher({ tenant, ctx }, 'a candidate begins to run in shadow', found, () =>
+        tenant.shadows.start(
+          found.map(({ address }) => address),
+          { by: ctx.caller.chain, ms: body.hours * 3_600_000 },
+        ),
       )
       note({ revisions: [...status.revisions], candidate: status.candidate })
       return shown(status)
@@ -60,9 +64,31 @@ export const policyShadowRoutes: readonly Route[] = [
     summary: 'End the shadow; what it found stays to be read',
     action,
     answer: shadow,
-    handle: async ({ tenant }) => shown(await tenant.shadows.stop()),
+    handle: async ({ tenant, ctx }) => {
+      const running = tenant.shadows.status()?.revisions ?? []
+      const found = await Promise.all(running.map((address) => tenant.revisions.find(address)))
+      return shown(
+        await asPusher({ tenant, ctx }, 'the candidate in shadow is stopped', found, () => tenant.shadows.stop()),
+      )
+    },
   }),
 ]
+
+/** What it comes to is evidence for revisions: beginning and ending it is for those who may push each of them. */
+async function asPusher<T>(
+  { tenant, ctx }: { readonly tenant: TenantFace; readonly ctx: Context },
+  summary: string,
+  revisions: readonly Revision[],
+  act: () => Promise<T>,
+): Promise<T> {
+  const within = revisions.reduceRight<() => Promise<unknown>>((next, revision) => {
+    const question = revisionQuestion('policy:push', revision, tenant.id)
+    const decide = async () => ({ question, decision: tenant.access.decide(ctx, question) })
+    const operation = { action: 'policy:push', summary, target: { revision: revision.address }, decide }
+    return async () => (await administer(tenant, ctx, operation, next)).answer
+  }, act)
+  return (await within()) as T // what `act` has returned
+}
 
 function shown({ startedAt, until, ended, ...rest }: ShadowStatus): z.input<typeof shadow> {
   const moment = (at: number): string => new Date(at).toISOString()
