@@ -188,7 +188,7 @@ export interface Candidate {
   /** Decides as if they were in force; see `Access.decide`. */
   decide(ctx: Context, question: Question): Decision
   /** Whether somebody can do this now, if need be after following advice, and nobody could if they were in force. */
-  leavesNobody(asker: Context, question: Question): Promise<boolean>
+  leavesNobody(asker: Context, ...questions: readonly Question[]): Promise<boolean>
 }
 
 /** Opens the decision point of a tenant. Throws `policies_invalid`. */
@@ -345,7 +345,7 @@ export function openAccess(foundation: Foundation, tenant = ''): Access {
             throw asQuestionError(error)
           }
         },
-        leavesNobody: (asker, question) => leavesNobody(asker, question, known, { ...known, set }),
+        leavesNobody: (asker, ...questions) => leavesNobody(asker, questions, known, { ...known, set }),
       }
     },
     setRoles: (roles) => policies.setRoles(roles),

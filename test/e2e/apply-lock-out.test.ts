@@ -13,7 +13,7 @@ before(async () => {
 after(() => sallyport?.remove())
 
 const CLOSED =
-  '@id("closed") @title("Nobody changes policies")\nforbid (principal, action == Action::"policy:activate", resource);\n'
+  '@id("closed") @title("Nobody changes policies")\nforbid (principal, action in [Action::"policy:activate", Action::"tenant:apply"], resource);\n'
 
 test('manifests whose policies nobody could take back again change nothing, unless that is asked for', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-lock-out-'))

@@ -10,14 +10,20 @@ import { aloneAs } from '../who-can.ts'
 const AT_A_TIME = 200
 
 /**
- * Whether somebody can do something now, at once or after proving who they are again or getting an approval, and nobody
- * could with what is to be in force. Whoever asks is looked at first. Lets others have their turn.
+ * Whether somebody can do one of these things now, at once or after proving who they are again or getting an approval,
+ * and nobody could do any of them with what is to be in force. Whoever asks is looked at first. Lets others have their turn.
  */
-export async function leavesNobody(asker: Context, question: Question, now: Known, then: Known): Promise<boolean> {
-  const can = (ctx: Context, known: Known): boolean => {
-    const when = whenAllowed(ctx, question, known)?.when
-    return when === 'now' || when === 'after'
-  }
+export async function leavesNobody(
+  asker: Context,
+  questions: readonly Question[],
+  now: Known,
+  then: Known,
+): Promise<boolean> {
+  const can = (ctx: Context, known: Known): boolean =>
+    questions.some((question) => {
+      const when = whenAllowed(ctx, question, known)?.when
+      return when === 'now' || when === 'after'
+    })
   if (can(asker, then)) return false
   let somebodyCan = can(asker, now)
   let asked = 0

@@ -30,7 +30,11 @@ export const applyRoutes: readonly Route[] = [
     handle: async ({ tenant, ctx, body, note }) => {
       const changes = await tenant.apply(body.manifests, body.policies, {
         by: ctx.caller.chain,
-        check: policyLockOut({ tenant, ctx }, body.lockOut),
+        // Whoever can apply manifests can apply the ones from before.
+        check: policyLockOut({ tenant, ctx }, body.lockOut, {
+          action: 'tenant:apply',
+          resource: { type: 'Tenant', id: tenant.id },
+        }),
         permit: async (action, target) => {
           const operation = { action, summary: SUMMARIES[action] ?? action, target }
           await administer(tenant, ctx, operation, async () => undefined)
