@@ -30,7 +30,7 @@ export async function openAuthzenHouse(folder: string, service = 'harness'): Pro
       writeFileSync(harness, JSON.stringify({ services: { [service]: { keys: [known] } } }))
       // The policies of the scenario take the place of those by which the demo's people may apply anything.
       await succeed(sallyport, 'apply', '-f', harness)
-      await succeed(sallyport, 'apply', '-f', join(folder, 'tenant.yaml'))
+      await succeed(sallyport, 'apply', '--lock-out', '-f', join(folder, 'tenant.yaml'))
       const credentials = join(own, 'credentials.json')
       const secret = { ...(await exportJWK(privateKey)), kid: `${service}-1` }
       const { principals, ...rest } = sallyport.credentials
